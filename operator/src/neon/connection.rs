@@ -3,7 +3,7 @@
 //! In: the URI's text. Out: host, port, database, user and password, decoded, and the very text that came. It
 //! must not build a URI, change one, or show a password: `Debug` is redacted and errors name only what is wrong.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,9 +11,14 @@ use url::Url;
 
 const DEFAULT_PORT: u16 = 5432;
 
-/// A Postgres connection URI with its credentials.
+/// A Postgres connection URI with its credentials; small and cheap to clone.
 #[derive(Clone)]
 pub struct ConnectionUri {
+    parts: Arc<Parts>,
+}
+
+#[derive(Clone)]
+struct Parts {
     text: SecretString,
     host: String,
     port: Option<u16>,
@@ -54,7 +59,7 @@ impl ConnectionUri {
             .password()
             .map(|password| decode("password", password))
             .transpose()?;
-        Ok(Self {
+        let parts = Parts {
             text: SecretString::from(text),
             host,
             port: url.port(),
@@ -62,48 +67,51 @@ impl ConnectionUri {
             user,
             password: password.map(SecretString::from),
             pooler_host: None,
+        };
+        Ok(Self {
+            parts: Arc::new(parts),
         })
     }
 
     /// Adds the pooler's host, as `connection_parameters` tells it.
     pub(super) fn with_pooler_host(mut self, host: Option<String>) -> Self {
-        self.pooler_host = host.filter(|host| !host.is_empty());
+        Arc::make_mut(&mut self.parts).pooler_host = host.filter(|host| !host.is_empty());
         self
     }
 
     /// The host: a name, or an address without brackets.
     pub fn host(&self) -> &str {
-        &self.host
+        &self.parts.host
     }
 
     /// The port; 5432 where the URI names none.
     pub fn port(&self) -> u16 {
-        self.port.unwrap_or(DEFAULT_PORT)
+        self.parts.port.unwrap_or(DEFAULT_PORT)
     }
 
     /// The database.
     pub fn database(&self) -> &str {
-        &self.database
+        &self.parts.database
     }
 
     /// The role.
     pub fn user(&self) -> &str {
-        &self.user
+        &self.parts.user
     }
 
     /// The password; a URI of a project that stores none has none.
     pub fn password(&self) -> Option<&SecretString> {
-        self.password.as_ref()
+        self.parts.password.as_ref()
     }
 
     /// The pooler's host, where Neon told it along with the URI. It may come with a port of its own.
     pub fn pooler_host(&self) -> Option<&str> {
-        self.pooler_host.as_deref()
+        self.parts.pooler_host.as_deref()
     }
 
     /// The text, exactly as it came, credentials included.
     pub fn expose(&self) -> &str {
-        self.text.expose_secret()
+        self.parts.text.expose_secret()
     }
 }
 
