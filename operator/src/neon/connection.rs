@@ -117,7 +117,7 @@ impl ConnectionUri {
 
 impl fmt::Debug for ConnectionUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let Parts {
             text: _,
             host,
             port,
@@ -125,7 +125,7 @@ impl fmt::Debug for ConnectionUri {
             user,
             password: _,
             pooler_host,
-        } = self;
+        } = &*self.parts;
         f.debug_struct("ConnectionUri")
             .field("host", host)
             .field("port", port)
