@@ -1,0 +1,3 @@
+//! The acceptance tests: one binary, one folder per subject.
+
+mod contract;
