@@ -1,7 +1,7 @@
 //! A connection URI as Neon gives it: kept as one secret, read into its parts.
 //!
 //! In: the URI's text. Out: host, port, database, user and password, decoded, and the very text that came. It
-//! must not build a URI, change one, or show a password: `Debug` is redacted and errors name only what is wrong.
+//! must not compose a host or a port, or show a password: `Debug` is redacted and errors name only what is wrong.
 
 use std::{fmt, sync::Arc};
 
@@ -107,6 +107,17 @@ impl ConnectionUri {
     /// The pooler's host, where Neon told it along with the URI. It may come with a port of its own.
     pub fn pooler_host(&self) -> Option<&str> {
         self.parts.pooler_host.as_deref()
+    }
+
+    /// The same URI with a password: Neon gives it without one where the project does not store it.
+    ///
+    /// # Errors
+    /// When the URI cannot carry one.
+    pub fn with_password(&self, password: &SecretString) -> Result<Self, BadUri> {
+        let mut url = Url::parse(self.expose()).map_err(|error| BadUri(error.to_string()))?;
+        url.set_password(Some(password.expose_secret()))
+            .map_err(|()| BadUri("it cannot carry a password".to_owned()))?;
+        Self::parse(url.as_str())
     }
 
     /// The text, exactly as it came, credentials included.

@@ -1,0 +1,100 @@
+//! `/metrics`, `/livez` and `/readyz`.
+//!
+//! Ready means: the `VectorTenant` definition is served, and Neon does not refuse the API key. Only a refusal (401,
+//! 403) makes the operator unready: an outage of Neon is not cured by a restart. The answer is cached, so that a probe
+//! costs no call.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+use tokio::net::TcpListener;
+
+use crate::context::Context;
+
+/// How long Neon's word on the key is believed.
+const KEY_CHECK: Duration = Duration::from_secs(60);
+/// How soon a refused key is tried again.
+const KEY_RECHECK: Duration = Duration::from_secs(5);
+
+/// What readiness hangs on.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    definition_served: AtomicBool,
+    key_refused: AtomicBool,
+}
+
+impl Readiness {
+    /// The controllers have listed every tenant.
+    pub fn definition_is_served(&self) {
+        self.definition_served.store(true, Ordering::Relaxed);
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        if !self.definition_served.load(Ordering::Relaxed) {
+            return Some("waiting for the VectorTenant definition: apply crds/vectortenants.yaml");
+        }
+        let refused = self.key_refused.load(Ordering::Relaxed);
+        refused.then_some("Neon does not accept the API key: correct it")
+    }
+}
+
+/// Asks Neon now and then whether it accepts the key.
+pub async fn watch_key(ctx: Arc<Context>, readiness: Arc<Readiness>) {
+    loop {
+        let refused = match ctx.neon.authenticate().await {
+            Ok(()) => Some(false),
+            Err(error) => match error.status() {
+                Some(401 | 403) => Some(true),
+                Some(_) | None => None, // an outage says nothing about the key
+            },
+        };
+        if let Some(refused) = refused {
+            let before = readiness.key_refused.swap(refused, Ordering::Relaxed);
+            if refused && !before {
+                tracing::error!("Neon does not accept the API key");
+            }
+            ctx.metrics.neon_key_accepted(!refused);
+        }
+        tokio::time::sleep(if refused == Some(false) { KEY_CHECK } else { KEY_RECHECK }).await;
+    }
+}
+
+/// Serves until the process ends.
+pub async fn serve(listener: TcpListener, registry: Registry, readiness: Arc<Readiness>) {
+    let app = Router::new()
+        .route("/metrics", get(metrics))
+        .with_state(Arc::new(registry))
+        .route("/livez", get(|| async { "ok" }))
+        .route("/readyz", get(ready).with_state(readiness));
+    if let Err(error) = axum::serve(listener, app).await {
+        tracing::error!(%error, "the admin server ended");
+    }
+}
+
+async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            (StatusCode::OK, [("content-type", kind)], text)
+        }
+        Err(error) => {
+            let kind = "text/plain; charset=utf-8";
+            (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", kind)], error.to_string())
+        }
+    }
+}
+
+async fn ready(State(readiness): State<Arc<Readiness>>) -> impl IntoResponse {
+    match readiness.problem() {
+        None => (StatusCode::OK, "ok"),
+        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem),
+    }
+}

@@ -1,0 +1,128 @@
+//! What every pass shares: clients, settings, metrics, and a small memory that may be lost at any time.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crds::VectorTenant;
+use kube::{Api, Client};
+use tokio::sync::{Semaphore, watch};
+
+use crate::{
+    decide::Circumstances,
+    events::Events,
+    metrics::Metrics,
+    naming::ClusterId,
+    neon,
+    tenant_db::{self, Migrations},
+};
+
+/// Shared by all passes.
+pub struct Context {
+    /// Kubernetes.
+    pub kube: Client,
+    /// Neon.
+    pub neon: neon::Client,
+    /// Identity of the cluster in project names.
+    pub cluster: ClusterId,
+    /// Namespaces that are served; empty is all.
+    pub namespaces: Vec<String>,
+    /// The migrations that tenants get.
+    pub migrations: Migrations,
+    /// How to reach tenant databases.
+    pub database: tenant_db::Settings,
+    /// How long a creation may take effect after its request.
+    pub create_grace: Duration,
+    /// After this time a settled tenant is compared with Neon again.
+    pub resync: Duration,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where changes are told.
+    pub events: Events,
+    /// What is remembered between passes.
+    pub memory: Memory,
+    /// Bounds the passes at work, over all served namespaces.
+    pub slots: Arc<Semaphore>,
+    /// Becomes true when the process is to end: the step in hand is finished, no other is begun.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// What a decision depends on beside the tenant.
+    #[must_use]
+    pub fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            now: jiff::Timestamp::now(),
+            create_grace: self.create_grace,
+            newest_migration: self.migrations.newest(),
+        }
+    }
+
+    /// The tenants of a namespace.
+    #[must_use]
+    pub fn tenants(&self, namespace: &str) -> Api<VectorTenant> {
+        Api::namespaced(self.kube.clone(), namespace)
+    }
+
+    /// The Secrets of a namespace.
+    #[must_use]
+    pub fn secrets(&self, namespace: &str) -> Api<k8s_openapi::api::core::v1::Secret> {
+        Api::namespaced(self.kube.clone(), namespace)
+    }
+}
+
+/// What is remembered of each tenant, by UID. It saves work and spreads retries; losing it loses nothing.
+#[derive(Default)]
+pub struct Memory(Mutex<HashMap<String, Remembered>>);
+
+#[derive(Default)]
+struct Remembered {
+    failures: u32,
+    settled: Option<Settled>,
+}
+
+/// A tenant that a pass found converged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The object's generation.
+    pub generation: Option<i64>,
+    /// The adoption annotation.
+    pub adopt: Option<String>,
+    /// Name of the Secret, and its version.
+    pub secret: (String, Option<String>),
+    /// Until when that may be trusted.
+    pub until: Instant,
+}
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more failure in a row; answers how many.
+    pub fn failed(&self, uid: &str) -> u32 {
+        let mut all = self.lock();
+        let entry = all.entry(uid.to_owned()).or_default();
+        entry.settled = None;
+        entry.failures = entry.failures.saturating_add(1);
+        entry.failures
+    }
+
+    /// A pass went through; where it found the tenant converged, this is what it saw.
+    pub fn passed(&self, uid: &str, settled: Option<Settled>) {
+        self.lock().insert(uid.to_owned(), Remembered { failures: 0, settled });
+    }
+
+    /// What the last pass saw, if it found the tenant converged and may still be trusted.
+    pub fn settled(&self, uid: &str) -> Option<Settled> {
+        let settled = self.lock().get(uid)?.settled.clone()?;
+        (settled.until > Instant::now()).then_some(settled)
+    }
+
+    /// The tenant is no more.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+}

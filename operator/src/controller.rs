@@ -1,0 +1,109 @@
+//! The controllers: which objects are looked at, when, and how many at a time.
+//!
+//! One controller per served namespace, or one for all. A tenant is looked at when its spec, its adoption annotation
+//! or its Secret changes, when it is deleted, and every so often; never because its status was written.
+
+use std::{
+    convert::Infallible,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use crds::VectorTenant;
+use futures::{FutureExt, StreamExt, future, future::BoxFuture};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client, ResourceExt,
+    runtime::{
+        Config, Controller, PredicateConfig, WatchStreamExt,
+        controller::Action,
+        reflector::{self, Store},
+        watcher,
+    },
+};
+use tokio::sync::watch;
+
+use crate::{context::Context, pass};
+
+/// A controller that is built and not running yet.
+pub struct Prepared {
+    controller: Controller<VectorTenant>,
+    /// The cache of its tenants.
+    pub store: Store<VectorTenant>,
+}
+
+/// Builds a controller per namespace, or one for all.
+#[must_use]
+pub fn prepare(client: &Client, namespaces: &[String], concurrency: u16) -> Vec<Prepared> {
+    let mut scopes: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
+    if scopes.is_empty() {
+        scopes.push(None);
+    }
+    scopes.into_iter().map(|scope| prepare_one(client, scope, concurrency)).collect()
+}
+
+fn prepare_one(client: &Client, namespace: Option<&str>, concurrency: u16) -> Prepared {
+    let (tenants, secrets): (Api<VectorTenant>, Api<Secret>) = match namespace {
+        Some(name) => {
+            (Api::namespaced(client.clone(), name), Api::namespaced(client.clone(), name))
+        }
+        None => (Api::all(client.clone()), Api::all(client.clone())),
+    };
+    let (store, writer) = reflector::store();
+    let changes = watcher(tenants, watcher::Config::default())
+        .default_backoff()
+        .modify(|tenant| tenant.managed_fields_mut().clear())
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(what_matters, PredicateConfig::default());
+    // Metadata only, and only what is ours: other people's Secrets are neither read nor kept.
+    let ours = format!("{}={}", crds::MANAGED_BY_LABEL, crds::MANAGED_BY);
+    let controller = Controller::for_stream(changes, store.clone())
+        .with_config(Config::default().concurrency(concurrency))
+        .owns(secrets, watcher::Config::default().labels(&ours));
+    Prepared { controller, store }
+}
+
+/// What of an object makes it worth a pass. The generation also moves when deletion begins.
+fn what_matters(tenant: &VectorTenant) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    tenant.uid().hash(&mut hasher);
+    tenant.metadata.generation.hash(&mut hasher);
+    tenant.annotations().get(crds::ADOPT_ANNOTATION).hash(&mut hasher);
+    tenant.finalizers().hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Runs all controllers until `stopping` becomes true and the steps in hand are done.
+pub async fn run(prepared: Vec<Prepared>, ctx: Arc<Context>, stopping: watch::Receiver<bool>) {
+    let runs = prepared.into_iter().map(|Prepared { controller, store: _ }| {
+        let mut stopping = stopping.clone();
+        let stop = async move {
+            let _ = stopping.wait_for(|stop| *stop).await; // a closed channel is an end, too
+        };
+        controller
+            .graceful_shutdown_on(stop)
+            .run(reconcile, |_, error: &Infallible, _| match *error {}, ctx.clone())
+            .for_each(|result| async move {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a trigger was dropped");
+                }
+            })
+    });
+    future::join_all(runs).await;
+}
+
+/// Boxed: the compiler cannot see through the whole pass that its future may move between threads.
+fn reconcile(
+    tenant: Arc<VectorTenant>,
+    ctx: Arc<Context>,
+) -> BoxFuture<'static, Result<Action, Infallible>> {
+    async move {
+        let _slot = ctx.slots.acquire().await;
+        Ok(match pass::run(&ctx, &tenant).await {
+            Some(delay) => Action::requeue(delay),
+            None => Action::await_change(),
+        })
+    }
+    .boxed()
+}

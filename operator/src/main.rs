@@ -1,0 +1,173 @@
+//! The operator's process: configuration, clients, controllers, signals; nothing else.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser;
+use kube::Api;
+use operator::{
+    admin::{self, Readiness},
+    args::{Args, DatabaseArgs, NeonArgs},
+    context::{Context, Memory},
+    controller,
+    events::Events,
+    metrics::{Metrics, TenantCounts},
+    naming::ClusterId,
+    neon,
+    tenant_db::{self, Migrations},
+};
+use prometheus_client::registry::Registry;
+use secrecy::SecretString;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::{Semaphore, watch},
+};
+
+/// How long Events that are still unwritten may hold up the end of the process.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    operator::telemetry::start(&args.process).map_err(anyhow::Error::msg)?;
+    // One provider in the whole tree; libraries that find none would panic at their first connection.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let client = kube_client(&args).await?;
+    let (stop, stopping) = watch::channel(false);
+    let (events, writer) = Events::start(client.clone(), metrics.clone());
+    let migrations = Migrations::load(args.database.tenant_migrations.as_deref())
+        .await
+        .context("--tenant-migrations")?;
+    let ctx = Arc::new(Context {
+        neon: neon_client(&args.neon, metrics.clone())?,
+        cluster: cluster_id(&client, args.kube.cluster_id.as_deref()).await?,
+        namespaces: args.kube.namespaces.clone(),
+        migrations,
+        database: database(&args.database)?,
+        create_grace: args.neon.create_grace_seconds,
+        resync: args.kube.resync_seconds,
+        metrics,
+        events,
+        memory: Memory::default(),
+        slots: Arc::new(Semaphore::new(usize::from(args.kube.concurrency))),
+        stopping: stopping.clone(),
+        kube: client,
+    });
+    let prepared = controller::prepare(&ctx.kube, &ctx.namespaces, args.kube.concurrency);
+    let stores: Vec<_> = prepared.iter().map(|prepared| prepared.store.clone()).collect();
+    registry.register_collector(Box::new(TenantCounts::new(stores.clone().into())));
+
+    let readiness = Arc::new(Readiness::default());
+    let listener = TcpListener::bind(args.process.listen)
+        .await
+        .with_context(|| format!("--listen {}", args.process.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    tokio::spawn(admin::serve(listener, registry, readiness.clone()));
+    tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
+    tokio::spawn(async move {
+        for store in stores {
+            if store.wait_until_ready().await.is_err() {
+                return; // the controller is gone, and the process with it
+            }
+        }
+        readiness.definition_is_served();
+        tracing::info!("watching tenants");
+    });
+    tokio::spawn(end_on_signal(stop));
+    controller::run(prepared, ctx.clone(), stopping).await;
+    drop(ctx);
+    let _ = tokio::time::timeout(LAST_EVENTS, writer).await;
+    tracing::info!("ended");
+    // Tasks that still hold a client would keep the runtime waiting.
+    std::process::exit(0)
+}
+
+/// The first signal lets the steps in hand finish, the second does not wait for them.
+async fn end_on_signal(stop: watch::Sender<bool>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be listened for");
+        return;
+    };
+    for first in [true, false] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if first {
+            tracing::info!("ending after the steps in hand; a second signal ends at once");
+            let _ = stop.send(true);
+        }
+    }
+    tracing::warn!("ended at once");
+    std::process::exit(130)
+}
+
+async fn kube_client(args: &Args) -> anyhow::Result<kube::Client> {
+    let config = match &args.kube.kubeconfig {
+        Some(path) => {
+            let file = kube::config::Kubeconfig::read_from(path)
+                .with_context(|| format!("--kubeconfig {}", path.display()))?;
+            kube::Config::from_custom_kubeconfig(file, &Default::default()).await?
+        }
+        None => kube::Config::infer().await.context("no Kubernetes cluster: set --kubeconfig")?,
+    };
+    Ok(kube::Client::try_from(config)?)
+}
+
+fn neon_client(args: &NeonArgs, metrics: Metrics) -> anyhow::Result<neon::Client> {
+    let api_key = match (&args.neon_api_key, &args.neon_api_key_file) {
+        (Some(key), _) => key.clone(),
+        (None, Some(path)) => {
+            let text = read("--neon-api-key-file", path)?;
+            SecretString::from(String::from_utf8(text)?.trim())
+        }
+        (None, None) => anyhow::bail!("--neon-api-key or --neon-api-key-file is needed"),
+    };
+    let settings = neon::Settings {
+        base_url: args.neon_api_url.clone(),
+        api_key,
+        org_id: args.neon_org_id.clone(),
+        timeout: args.neon_timeout_seconds,
+        retries: neon::Retries::default(),
+        root_ca: None,
+    };
+    Ok(neon::Client::new(settings, move |call| metrics.neon_call(call))?)
+}
+
+/// From the flag, else from the namespace that every cluster has and nobody makes anew.
+async fn cluster_id(client: &kube::Client, flag: Option<&str>) -> anyhow::Result<ClusterId> {
+    if let Some(id) = flag {
+        return Ok(ClusterId::new(id));
+    }
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
+    let system = namespaces
+        .get("kube-system")
+        .await
+        .context("the UID of the namespace kube-system cannot be read: allow that, or set --cluster-id")?;
+    let uid = system.metadata.uid.context("the namespace kube-system has no UID")?;
+    Ok(ClusterId::new(&uid))
+}
+
+fn database(args: &DatabaseArgs) -> anyhow::Result<tenant_db::Settings> {
+    let root_ca = match &args.tenant_db_ca_file {
+        Some(path) => Some(read("--tenant-db-ca-file", path)?),
+        None => None,
+    };
+    Ok(tenant_db::Settings {
+        ssl_mode: args.tenant_db_ssl_mode,
+        root_ca,
+        connect_timeout: args.tenant_db_connect_seconds,
+        lock_timeout: args.migration_lock_seconds,
+        migrate_timeout: args.migration_seconds,
+    })
+}
+
+fn read(flag: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{flag} {}", path.display()))
+}

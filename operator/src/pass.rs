@@ -1,0 +1,309 @@
+//! One pass over one tenant: observe, then decide and act in turn, then status.
+//!
+//! In: the object as the cache has it. Out: when to look again. Whatever a pass learns beside the status is forgotten
+//! when it ends, or when the process is killed; the next pass finds it again by name.
+
+use std::time::{Duration, Instant};
+
+use crds::{ConditionType, Reason, VectorTenant, VectorTenantStatus};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::{
+    act::{Subject, act},
+    context::{Context, Settled},
+    decide::{decide, decide_deletion},
+    desired::{self, Desired},
+    error::{Error, Retry},
+    events::{self, Change},
+    naming,
+    observe::{observe, observe_deletion},
+    observed::{Intent, Observed, Outcome},
+    plan::{Plan, Step},
+    status::{self, Verdict},
+};
+
+/// First and longest pause between attempts, and the one where only a person can help.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(120);
+const SELDOM: Duration = Duration::from_secs(300);
+/// More steps than any tenant needs: a pass that reaches it would go on for ever.
+const MOST_STEPS: usize = 40;
+
+/// How the steps of a pass ended.
+enum End {
+    Planned(Plan),
+    Stopped,
+    Failed(Error),
+}
+
+/// One pass; answers when to look again, `None` for not before something changes.
+pub async fn run(ctx: &Context, tenant: &VectorTenant) -> Option<Duration> {
+    let started = Instant::now();
+    let uid = tenant.uid().unwrap_or_default();
+    let result = whole(ctx, tenant, &uid).await;
+    let label = result.as_ref().map_or_else(Error::category, |_| "ok");
+    ctx.metrics.reconciled(label, started.elapsed());
+    match result {
+        Ok(next) => next,
+        Err(error) => {
+            let failures = ctx.memory.failed(&uid);
+            pause_after(&error, failures)
+        }
+    }
+}
+
+/// Twice as long after each failure, with jitter, so that many tenants do not come back at once.
+fn pause_after(error: &Error, failures: u32) -> Option<Duration> {
+    let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(10));
+    match error.retry() {
+        Retry::Backoff => Some(jittered(doubled.min(LONGEST_RETRY))),
+        Retry::After(delay) => Some(delay + jittered(FIRST_RETRY)),
+        Retry::Seldom => Some(jittered(SELDOM)),
+        Retry::OnChange => None,
+    }
+}
+
+/// Between 0.75 and 1.25 times the duration.
+fn jittered(duration: Duration) -> Duration {
+    let now = Timestamp::now().subsec_nanosecond().unsigned_abs();
+    duration.mul_f64(0.75 + f64::from(now % 1000) / 2000.0)
+}
+
+async fn whole(ctx: &Context, cached: &VectorTenant, uid: &str) -> Result<Option<Duration>, Error> {
+    if let Some(left) = still_settled(ctx, cached, uid).await? {
+        return Ok(Some(left));
+    }
+    // The cache may not have our own last write yet.
+    let tenants = ctx.tenants(&cached.namespace().unwrap_or_default());
+    let newest = tenants.get_opt(&cached.name_any()).await?;
+    let Some(tenant) = newest.filter(|newest| newest.uid().as_deref() == Some(uid)) else {
+        ctx.memory.forget(uid);
+        return Ok(None);
+    };
+    let subject = Subject {
+        uid: uid.to_owned(),
+        project_name: naming::project_name(&ctx.cluster, uid),
+        desired: Desired::new(&tenant, &ctx.cluster),
+        tenant: &tenant,
+    };
+    if tenant.metadata.deletion_timestamp.is_some() {
+        delete(ctx, &subject).await
+    } else {
+        converge(ctx, &subject).await
+    }
+}
+
+/// Our own write of a Secret wakes us up again; a tenant that is exactly as we left it needs no second pass.
+async fn still_settled(
+    ctx: &Context,
+    tenant: &VectorTenant,
+    uid: &str,
+) -> Result<Option<Duration>, Error> {
+    let Some(settled) = ctx.memory.settled(uid) else { return Ok(None) };
+    let same = settled.generation == tenant.metadata.generation
+        && settled.adopt.as_ref() == tenant.annotations().get(crds::ADOPT_ANNOTATION)
+        && tenant.metadata.deletion_timestamp.is_none()
+        && tenant.finalizers().iter().any(|name| name == crds::FINALIZER);
+    if !same {
+        return Ok(None);
+    }
+    let (name, version) = &settled.secret;
+    let secrets = ctx.secrets(&tenant.namespace().unwrap_or_default());
+    let secret = secrets.get_metadata_opt(name).await?;
+    let unchanged = secret.is_some_and(|secret| secret.resource_version() == *version);
+    Ok(unchanged.then(|| settled.until.saturating_duration_since(Instant::now())))
+}
+
+async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>, Error> {
+    let tenant = subject.tenant;
+    let desired = match &subject.desired {
+        Ok(desired) => desired,
+        Err(invalid) => {
+            let error = Error::from(invalid.clone());
+            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false).await?;
+            return Err(error);
+        }
+    };
+    let mut observed = match observe(ctx, tenant, desired).await {
+        Ok(observed) => observed,
+        Err(error) => {
+            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false).await?;
+            return Err(error);
+        }
+    };
+    let intent_before = observed.intent.clone();
+    let end = steps(ctx, subject, &mut observed, |observed, now| decide(desired, observed, now)).await;
+    let verdict = verdict(&end);
+    let newest = ctx.migrations.newest();
+    let new = status::derive(tenant, Some(desired), &observed, newest, &verdict, Timestamp::now());
+    // Where an intent was recorded, the object's status is no longer the one that this pass began with.
+    let rewritten = observed.intent != intent_before || matches!(end, End::Failed(_));
+    report(ctx, tenant, new, rewritten).await?;
+    match end {
+        End::Failed(error) => Err(error),
+        End::Stopped => Ok(None),
+        End::Planned(plan) => after(ctx, subject, desired, &plan).await,
+    }
+}
+
+async fn after(
+    ctx: &Context,
+    subject: &Subject<'_>,
+    desired: &Desired,
+    plan: &Plan,
+) -> Result<Option<Duration>, Error> {
+    let next = match plan {
+        Plan::Converged => Some(jittered(ctx.resync)),
+        Plan::Wait(waiting) => waiting.delay(Timestamp::now()),
+        Plan::Refuse(_) => Some(jittered(SELDOM.min(ctx.resync))),
+        Plan::Do(_) => None,
+    };
+    let mut settled = None;
+    if let (Plan::Converged, Some(next)) = (plan, next) {
+        let secrets = ctx.secrets(&desired.namespace);
+        let secret = secrets.get_metadata_opt(&desired.secret_name).await?;
+        settled = secret.map(|secret| Settled {
+            generation: subject.tenant.metadata.generation,
+            adopt: desired.adopt.clone(),
+            secret: (desired.secret_name.clone(), secret.resource_version()),
+            until: Instant::now() + next,
+        });
+    }
+    ctx.memory.passed(&subject.uid, settled);
+    Ok(next)
+}
+
+async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>, Error> {
+    let tenant = subject.tenant;
+    let policy = desired::deletion_policy(tenant);
+    let mut observed = match observe_deletion(ctx, tenant).await {
+        Ok(observed) => observed,
+        Err(error) => {
+            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false).await?;
+            return Err(error);
+        }
+    };
+    let decide = |observed: &Observed, now: &_| decide_deletion(policy, observed, now);
+    let end = steps(ctx, subject, &mut observed, decide).await;
+    if matches!(end, End::Planned(Plan::Converged)) {
+        ctx.memory.forget(&subject.uid);
+        return Ok(None);
+    }
+    let new = status::deleting(tenant, &verdict(&end), Timestamp::now());
+    report(ctx, tenant, new, false).await?;
+    match end {
+        End::Failed(error) => Err(error),
+        End::Stopped => Ok(None),
+        End::Planned(Plan::Wait(waiting)) => {
+            ctx.memory.passed(&subject.uid, None);
+            Ok(waiting.delay(Timestamp::now()))
+        }
+        End::Planned(Plan::Converged | Plan::Do(_) | Plan::Refuse(_)) => Ok(Some(SELDOM)),
+    }
+}
+
+/// Decides and acts in turn, until there is nothing to do at once.
+async fn steps(
+    ctx: &Context,
+    subject: &Subject<'_>,
+    observed: &mut Observed,
+    decide: impl Fn(&Observed, &crate::decide::Circumstances) -> Plan,
+) -> End {
+    for _ in 0..MOST_STEPS {
+        let plan = decide(observed, &ctx.circumstances());
+        let Plan::Do(step) = plan else { return End::Planned(plan) };
+        if *ctx.stopping.borrow() {
+            return End::Stopped;
+        }
+        let started = Instant::now();
+        let outcome = act(ctx, subject, observed, &step).await;
+        ctx.metrics.step(step.name(), started.elapsed());
+        match outcome {
+            Ok(outcome) => {
+                learn(ctx, subject, observed, &step, outcome);
+            }
+            Err(error) => {
+                forget_refused_creation(observed, &step, &error);
+                return End::Failed(error);
+            }
+        }
+    }
+    End::Failed(Error::Incomplete("the pass turns in circles: please report this".to_owned()))
+}
+
+fn learn(ctx: &Context, subject: &Subject<'_>, observed: &mut Observed, step: &Step, outcome: Outcome) {
+    tracing::debug!(tenant = subject.tenant.name_any(), step = step.name(), ?outcome, "step done");
+    if let Some(change) = events::of_step(step, &outcome) {
+        ctx.events.tell(subject.tenant, change);
+    }
+    observed.learn(outcome);
+}
+
+/// A request that Neon surely did not carry out needs no grace before the next.
+fn forget_refused_creation(observed: &mut Observed, step: &Step, error: &Error) {
+    if let (Step::CreateProject, Error::Neon(error)) = (step, error)
+        && !error.outcome_unknown()
+    {
+        observed.intent = Intent::None;
+    }
+}
+
+fn verdict(end: &End) -> Verdict<'_> {
+    match end {
+        End::Planned(Plan::Converged) => Verdict::Converged,
+        End::Planned(Plan::Wait(waiting)) => Verdict::Waits(waiting),
+        End::Planned(Plan::Refuse(refusal)) => Verdict::Refuses(refusal),
+        End::Planned(Plan::Do(_)) | End::Stopped => {
+            Verdict::AtWork(Reason::Pending, "The operator is restarting and goes on at once")
+        }
+        End::Failed(error) => Verdict::Failed(error),
+    }
+}
+
+/// Writes the status and tells what changed in it.
+async fn report(
+    ctx: &Context,
+    tenant: &VectorTenant,
+    new: VectorTenantStatus,
+    rewritten: bool,
+) -> Result<(), Error> {
+    if rewritten || tenant.status.as_ref() != Some(&new) {
+        status::write(ctx, tenant, &new).await?;
+    }
+    let old = tenant.status.as_ref();
+    if let (Some(at), None) = (&new.ready_at, old.and_then(|old| old.ready_at.as_ref())) {
+        let created = tenant.metadata.creation_timestamp.as_ref().map_or(at.0, |created| created.0);
+        ctx.metrics.became_ready(at.0.duration_since(created).unsigned_abs());
+    }
+    if let Some(change) = turn(old, &new) {
+        ctx.events.tell(tenant, change);
+    }
+    Ok(())
+}
+
+/// A turn for the worse or the better: told when the reason changes, not at every attempt.
+fn turn(old: Option<&VectorTenantStatus>, new: &VectorTenantStatus) -> Option<Change> {
+    let of = |status: Option<&VectorTenantStatus>, kind| {
+        let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        crds::find(conditions, kind).map(|c| (c.status == "True", c.reason.clone(), c.message.clone()))
+    };
+    let changed = |kind| {
+        let (before, after) = (of(old, kind), of(Some(new), kind)?);
+        let same = before.is_some_and(|before| (before.0, &before.1) == (after.0, &after.1));
+        (!same).then_some(after)
+    };
+    if let Some((true, reason, note)) = changed(ConditionType::Stalled) {
+        return Some(Change { warning: true, reason, note });
+    }
+    if let Some((true, reason, note)) = changed(ConditionType::Reconciling)
+        && status::is_trouble(&reason)
+    {
+        return Some(Change { warning: true, reason, note });
+    }
+    let was_ready_once = old.is_some_and(|old| old.ready_at.is_some());
+    match changed(ConditionType::Ready) {
+        Some((true, reason, note)) if was_ready_once => Some(Change { warning: false, reason, note }),
+        Some(_) | None => None,
+    }
+}

@@ -1,0 +1,332 @@
+//! What people and tools are told of a tenant.
+//!
+//! In: the previous status, what is known, and how the pass ended. Out: the new status, derived without IO, and one
+//! write of it where it differs. Ready says whether the database can be used now; Reconciling and Stalled say, in the
+//! kstatus sense, whether the operator or a person must do something about the object as it is declared now.
+
+use crds::{
+    Binding, ConditionType, FIELD_MANAGER, LiveSettings, Reason, VectorTenant, VectorTenantStatus,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{
+    Resource, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use crate::{
+    context::Context,
+    desired::{DATABASE, Desired},
+    error::Error,
+    observed::{Connection, Intent, LiveProject, Observed, Operations, Project, Secret},
+    plan::{Refusal, Waiting},
+};
+
+/// How a pass ended.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// All is as declared.
+    Converged,
+    /// More steps are to come.
+    AtWork(Reason, &'a str),
+    /// Something passes by itself.
+    Waits(&'a Waiting),
+    /// A person must act.
+    Refuses(&'a Refusal),
+    /// An attempt failed.
+    Failed(&'a Error),
+}
+
+/// Which of Reconciling and Stalled holds, why, and in which words.
+struct Outlook {
+    reconciling: bool,
+    stalled: bool,
+    reason: Reason,
+    message: String,
+}
+
+impl Verdict<'_> {
+    fn outlook(&self) -> Outlook {
+        let outlook = |reconciling, stalled, reason, message: String| Outlook {
+            reconciling,
+            stalled,
+            reason,
+            message,
+        };
+        match self {
+            Self::Converged => outlook(false, false, Reason::Settled, "All is as declared".to_owned()),
+            Self::AtWork(reason, message) => outlook(true, false, *reason, (*message).to_owned()),
+            Self::Waits(Waiting::Paused) => {
+                let message = "spec.paused is true: set it to false to go on".to_owned();
+                outlook(false, false, Reason::Paused, message)
+            }
+            Self::Waits(waiting) => {
+                let (reason, message) = waiting_words(waiting);
+                outlook(true, false, reason, message)
+            }
+            Self::Refuses(refusal) => {
+                let (reason, message) = refusal_words(refusal);
+                outlook(false, true, reason, message)
+            }
+            Self::Failed(error) => {
+                let person = error.needs_a_person();
+                outlook(!person, person, error.reason(), failure_words(error))
+            }
+        }
+    }
+}
+
+fn waiting_words(waiting: &Waiting) -> (Reason, String) {
+    match waiting {
+        Waiting::Paused => (Reason::Paused, "spec.paused is true".to_owned()),
+        Waiting::Operations => {
+            (Reason::OperationsRunning, "Neon is working on the project".to_owned())
+        }
+        Waiting::CreationUncertain { until } => (
+            Reason::CreationUncertain,
+            format!("A request to create the project was sent and its reply lost; if no project appears until {until}, it is sent again"),
+        ),
+        Waiting::LookupIncomplete => (
+            Reason::NeonUnavailable,
+            "Neon cannot list all projects at the moment, so it is not known whether this one exists".to_owned(),
+        ),
+        Waiting::Deletion => (Reason::Deleting, "Neon is deleting the project".to_owned()),
+    }
+}
+
+fn refusal_words(refusal: &Refusal) -> (Reason, String) {
+    match refusal {
+        Refusal::SecretConflict { name } => (
+            Reason::SecretConflict,
+            format!("A Secret '{name}' exists and is not this tenant's; it is left untouched. Remove it, or set spec.secret.name to another name"),
+        ),
+        Refusal::ProjectMissing { project } => (
+            Reason::ProjectMissing,
+            format!("Project {project} is gone from Neon. Recover it there (within 7 days), or annotate this object with {}=<id of a restored project>, or delete this object; an empty project is not put in its place", crds::ADOPT_ANNOTATION),
+        ),
+        Refusal::Ambiguous { projects } => (
+            Reason::ProjectAmbiguous,
+            format!("Several projects carry this tenant's name: {}. Delete or rename in Neon the ones that are not in use", projects.join(", ")),
+        ),
+        Refusal::NotOurs { project, why } => (
+            Reason::ProjectAmbiguous,
+            format!("Project {project} is not taken for this tenant's: {why}"),
+        ),
+        Refusal::AdoptionRefused { project, why } => (
+            Reason::AdoptionRefused,
+            format!("Project {project} cannot be taken over: {why}. Correct the annotation {} or remove it", crds::ADOPT_ANNOTATION),
+        ),
+        Refusal::OperationFailed { what } => (
+            Reason::OperationFailed,
+            format!("An operation of Neon on the project failed ({what}). Look at the project in Neon's console"),
+        ),
+    }
+}
+
+/// The failure, and what helps where the error cannot say that itself.
+fn failure_words(error: &Error) -> String {
+    let remedy = match error.reason() {
+        Reason::NeonUnauthorized => ". Give the operator an API key that Neon accepts",
+        Reason::NeonLimitReached => ". Raise the plan's limit or delete projects that nobody needs",
+        Reason::MigrationFailed => ". Correct the migration; it is tried again every few minutes",
+        Reason::SchemaMismatch => ". Run an operator that has this database's migrations",
+        Reason::DeletionRefused => ". Remove the protection from its branches in Neon",
+        _ => "",
+    };
+    format!("{}{remedy}", error.describe())
+}
+
+/// The status after a pass that got as far as observing.
+#[must_use]
+pub fn derive(
+    tenant: &VectorTenant,
+    desired: Option<&Desired>,
+    observed: &Observed,
+    newest: Option<i64>,
+    verdict: &Verdict<'_>,
+    now: Timestamp,
+) -> VectorTenantStatus {
+    let mut new = tenant.status.clone().unwrap_or_default();
+    if !matches!(verdict, Verdict::Waits(Waiting::Paused)) {
+        keep_facts(&mut new, desired, observed);
+        judge_parts(&mut new, tenant, observed, newest, verdict, now);
+    }
+    judge_whole(&mut new, tenant, verdict, now);
+    new
+}
+
+/// The status after a pass that could not even look: the facts stay as they were.
+#[must_use]
+pub fn unobserved(tenant: &VectorTenant, error: &Error, now: Timestamp) -> VectorTenantStatus {
+    let mut new = tenant.status.clone().unwrap_or_default();
+    judge_whole(&mut new, tenant, &Verdict::Failed(error), now);
+    new
+}
+
+/// The status just before a project is asked for.
+#[must_use]
+pub fn creating(tenant: &VectorTenant, observed: &Observed, now: Timestamp) -> VectorTenantStatus {
+    let verdict = Verdict::AtWork(Reason::CreatingProject, "The Neon project is being created");
+    derive(tenant, None, observed, None, &verdict, now)
+}
+
+/// The status of an object that is being deleted.
+#[must_use]
+pub fn deleting(
+    tenant: &VectorTenant,
+    verdict: &Verdict<'_>,
+    now: Timestamp,
+) -> VectorTenantStatus {
+    let mut new = tenant.status.clone().unwrap_or_default();
+    let Outlook { reason, message, .. } = verdict.outlook();
+    let generation = tenant.metadata.generation;
+    let ready = crds::condition(ConditionType::Ready, false, reason, message, generation, now);
+    crds::set(&mut new.conditions, ready);
+    judge_whole(&mut new, tenant, verdict, now);
+    new
+}
+
+/// Whether a reason for Reconciling is a failure, as opposed to work in progress.
+#[must_use]
+pub fn is_trouble(reason: &str) -> bool {
+    [
+        Reason::CreationUncertain,
+        Reason::MigrationBlocked,
+        Reason::NeonRateLimited,
+        Reason::NeonUnavailable,
+        Reason::DatabaseUnavailable,
+        Reason::KubernetesError,
+    ]
+    .iter()
+    .any(|trouble| trouble.to_string() == reason)
+}
+
+fn keep_facts(new: &mut VectorTenantStatus, desired: Option<&Desired>, observed: &Observed) {
+    if let Project::Live(live) = &observed.project {
+        let LiveProject { id, name, branch_id, endpoint_id, settings } = live;
+        new.project_id = Some(id.clone());
+        new.project_name = Some(name.clone());
+        new.branch_id = Some(branch_id.clone());
+        new.endpoint_id = Some(endpoint_id.clone());
+        new.settings = Some(LiveSettings {
+            autoscaling_min: settings.min.to_string(),
+            autoscaling_max: settings.max.to_string(),
+            suspend_timeout_seconds: settings.suspend_timeout_seconds,
+            history_retention_seconds: settings.history_retention_seconds,
+        });
+    }
+    if let Connection::Known { direct, pooled: _ } = &observed.connection {
+        new.host = Some(direct.host().to_owned());
+        new.database = Some(DATABASE.to_owned());
+    }
+    new.schema_version = observed.schema_version;
+    if observed.intent == Intent::None {
+        new.creation = None;
+    }
+    if let (Secret::Ours { content, intact: true }, Some(desired)) = (&observed.secret, desired)
+        && observed.old_secret.is_none()
+    {
+        // While the Secret of an earlier name is still there, the status goes on naming it: it must be removed.
+        let revision = Some(content.revision());
+        new.binding = Some(Binding { name: desired.secret_name.clone(), revision });
+    }
+}
+
+fn judge_parts(
+    new: &mut VectorTenantStatus,
+    tenant: &VectorTenant,
+    observed: &Observed,
+    newest: Option<i64>,
+    verdict: &Verdict<'_>,
+    now: Timestamp,
+) {
+    let Outlook { reason, message, .. } = verdict.outlook();
+    let generation = tenant.metadata.generation;
+    let live = matches!(observed.project, Project::Live(_));
+    let project_done = live && observed.operations == Operations::Done;
+    let schema_done = project_done && observed.schema_version >= newest && newest.is_some();
+    let secret_done = matches!(observed.secret, Secret::Ours { content: _, intact: true });
+    let id = new.project_id.clone().unwrap_or_default();
+    let schema = new.schema_version.unwrap_or_default();
+    let name = new.binding.as_ref().map(|binding| binding.name.clone()).unwrap_or_default();
+    // The first part that is not done is the one that the verdict speaks of; what comes after it is pending.
+    let mut blamed = false;
+    let parts = [
+        (ConditionType::ProjectReady, project_done, format!("Project {id}")),
+        (ConditionType::SchemaReady, schema_done, format!("Migrations applied up to {schema}")),
+        (ConditionType::SecretReady, secret_done, format!("Secret {name} holds the connection")),
+    ];
+    for (kind, done, words) in parts {
+        let condition = match (done, blamed) {
+            (true, _) => crds::condition(kind, true, Reason::Ready, words, generation, now),
+            (false, false) => {
+                blamed = true;
+                crds::condition(kind, false, reason, message.clone(), generation, now)
+            }
+            (false, true) => {
+                let words = "An earlier step comes first";
+                crds::condition(kind, false, Reason::Pending, words, generation, now)
+            }
+        };
+        crds::set(&mut new.conditions, condition);
+    }
+    let usable = live && observed.schema_version.is_some() && secret_done;
+    let ready = if usable {
+        let words = format!("Secret {name} leads to the database, schema {schema}");
+        crds::condition(ConditionType::Ready, true, Reason::Ready, words, generation, now)
+    } else {
+        crds::condition(ConditionType::Ready, false, reason, message, generation, now)
+    };
+    crds::set(&mut new.conditions, ready);
+    if usable && new.ready_at.is_none() {
+        new.ready_at = Some(Time(now));
+    }
+}
+
+fn judge_whole(
+    new: &mut VectorTenantStatus,
+    tenant: &VectorTenant,
+    verdict: &Verdict<'_>,
+    now: Timestamp,
+) {
+    let Outlook { reconciling, stalled, reason, message } = verdict.outlook();
+    let generation = tenant.metadata.generation;
+    new.observed_generation = generation;
+    let mut say = |kind, holds| {
+        let condition = crds::condition(kind, holds, reason, message.clone(), generation, now);
+        crds::set(&mut new.conditions, condition);
+    };
+    say(ConditionType::Reconciling, reconciling);
+    say(ConditionType::Stalled, stalled);
+    // Parts that nobody has looked at yet say so, instead of being absent.
+    for kind in ConditionType::ALL {
+        if crds::find(&new.conditions, kind).is_none() {
+            let condition = crds::condition(kind, false, reason, message.clone(), generation, now);
+            crds::set(&mut new.conditions, condition);
+        }
+    }
+    let order = |name: &str| ConditionType::ALL.iter().position(|kind| kind.to_string() == name);
+    new.conditions.sort_by_key(|condition| order(&condition.type_));
+}
+
+/// Writes the status.
+///
+/// # Errors
+/// When the API server refuses or cannot be reached.
+pub async fn write(
+    ctx: &Context,
+    tenant: &VectorTenant,
+    new: &VectorTenantStatus,
+) -> Result<(), Error> {
+    let patch = json!({
+        "apiVersion": VectorTenant::api_version(&()),
+        "kind": VectorTenant::kind(&()),
+        "metadata": {"uid": tenant.uid()},
+        "status": new,
+    });
+    let tenants = ctx.tenants(&tenant.namespace().unwrap_or_default());
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    tenants.patch_status(&tenant.name_any(), &params, &Patch::Apply(&patch)).await?;
+    Ok(())
+}
