@@ -1,0 +1,147 @@
+//! A cluster seen as its administrator: our own or an existing one, and what the operator needs in it.
+//!
+//! In: a kubeconfig. Out: the CRD established, the operator's ServiceAccount with its rights, a kubeconfig with its token. In a cluster
+//! that was there before us, what we made is removed at the end; in our own, everything goes anyway.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::Value;
+
+use crate::kubeconfig::{self, Who};
+use crate::run::Run;
+use crate::{install, paths, tool};
+
+const RIGHTS: &str = include_str!("../operator-rbac.yaml");
+const CRD: &str = "vectortenants.tenantry.dev";
+
+/// An administrator's access.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    kubectl: PathBuf,
+    kubeconfig: PathBuf,
+    /// What to delete from a cluster that is not ours.
+    borrowed: Option<Vec<&'static str>>,
+}
+
+impl Cluster {
+    /// Our own control plane.
+    pub(crate) fn own(kubectl: PathBuf, kubeconfig: PathBuf) -> Self {
+        Self {
+            kubectl,
+            kubeconfig,
+            borrowed: None,
+        }
+    }
+
+    /// The cluster of the current context; refused unless it looks like a test cluster or the caller says that it is one.
+    pub(crate) fn existing(run: &Run, trusted: bool) -> Result<Self> {
+        let kubectl = install::require("kubectl", "see https://kubernetes.io/docs/tasks/tools/")?;
+        let mut view = Command::new(&kubectl);
+        let text = tool::output(view.args([
+            "config",
+            "view",
+            "--minify",
+            "--raw",
+            "--flatten",
+            "-o",
+            "json",
+        ]))?;
+        let parsed: Value = serde_json::from_str(&text)?;
+        if !trusted {
+            kubeconfig::looks_like_a_test_cluster(&parsed).map_err(|refusal| anyhow!(refusal))?;
+        }
+        let copy = run.folder().join("admin.kubeconfig");
+        crate::certs::write(&copy, &text)?;
+        let mut cluster = Self {
+            kubectl,
+            kubeconfig: copy,
+            borrowed: Some(Vec::new()),
+        };
+        let has_crd = cluster
+            .kubectl()
+            .args(["get", "crd", CRD])
+            .output()
+            .is_ok_and(|out| out.status.success());
+        let mut made = vec![
+            "clusterrolebinding/tenantry-operator",
+            "clusterrole/tenantry-operator",
+            "namespace/tenantry-system",
+        ];
+        if !has_crd {
+            made.push("crd/vectortenants.tenantry.dev");
+        }
+        cluster.borrowed = Some(made);
+        Ok(cluster)
+    }
+
+    /// The administrator's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// kubectl as the administrator.
+    pub(crate) fn kubectl(&self) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        // What the caller's shell holds must not matter.
+        command.env_remove("KUBECONFIG");
+        command
+    }
+
+    /// Applies CRD and rights; gives the kubeconfig of the operator's ServiceAccount.
+    pub(crate) fn admit_operator(&self, run: &Run) -> Result<PathBuf> {
+        let crd = paths::checkout().join("crds/vectortenants.yaml");
+        let rights = run.folder().join("operator-rbac.yaml");
+        crate::certs::write(&rights, RIGHTS)?;
+        let mut apply = self.kubectl();
+        apply
+            .args(["apply", "--server-side", "--force-conflicts", "-f"])
+            .arg(&rights)
+            .arg("-f")
+            .arg(&crd);
+        tool::output(&mut apply)
+            .with_context(|| format!("cannot apply {} and the operator's rights", crd.display()))?;
+        let crd_name = format!("crd/{CRD}");
+        tool::output(self.kubectl().args([
+            "wait",
+            "--for=condition=Established",
+            "--timeout=30s",
+            &crd_name,
+        ]))?;
+        let token = tool::output(self.kubectl().args([
+            "--namespace=tenantry-system",
+            "create",
+            "token",
+            "tenantry-operator",
+            "--duration=24h",
+        ]))?;
+        let view = tool::output(self.kubectl().args([
+            "config",
+            "view",
+            "--minify",
+            "--raw",
+            "--flatten",
+            "-o",
+            "json",
+        ]))?;
+        let cluster = kubeconfig::cluster_of(&serde_json::from_str(&view)?)?;
+        kubeconfig::write(
+            &run.folder().join("operator.kubeconfig"),
+            &cluster,
+            &Who::Token(token.trim()),
+        )
+    }
+
+    /// Removes what we made in a cluster that is not ours.
+    pub(crate) fn leave(&self) {
+        if let Some(made) = self.borrowed.as_ref().filter(|made| !made.is_empty()) {
+            let _ = self
+                .kubectl()
+                .args(["delete", "--ignore-not-found", "--timeout=60s"])
+                .args(made)
+                .output();
+        }
+    }
+}

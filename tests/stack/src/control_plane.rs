@@ -1,0 +1,216 @@
+//! A Kubernetes control plane of our own: etcd, kube-apiserver with RBAC, kube-controller-manager. No nodes, no scheduler.
+//!
+//! In: the installed programs, a run. Out: an administrator's kubeconfig for a server that is ready. A port that somebody took in
+//! between is another try. The flags are plain functions, so that a test can read them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::certs::Certs;
+use crate::child::{Child, poll};
+use crate::install::KubeTools;
+use crate::kubeconfig::{self, Who};
+use crate::ports;
+use crate::run::{Run, Stop};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+const TRIES: usize = 3;
+
+/// The garbage collector, the namespace controller and what ServiceAccounts need: enough for custom resources.
+const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,\
+serviceaccount-token-controller,clusterrole-aggregation-controller,root-ca-certificate-publisher-controller";
+
+/// Starts the three parts and waits until the API server is ready; gives the administrator's kubeconfig.
+pub(crate) fn start(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<PathBuf> {
+    let mut tries = 1;
+    loop {
+        match try_start(run, tools, certs) {
+            Err(error) if tries < TRIES && is_port_clash(&error) => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// A server that meets a taken port says so in its log, which is part of the error.
+pub(crate) fn is_port_clash(error: &anyhow::Error) -> bool {
+    let text = format!("{error:#}").to_lowercase();
+    text.contains("address already in use")
+}
+
+fn try_start(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<PathBuf> {
+    let (clients, peers, secure, metrics) = (
+        ports::free()?,
+        ports::free()?,
+        ports::free()?,
+        ports::free()?,
+    );
+    let data = run.subfolder(&format!("etcd-{clients}"))?;
+    let mut etcd = Command::new(&tools.etcd);
+    etcd.arg("--data-dir")
+        .arg(data)
+        .args(etcd_flags(clients, peers));
+    let etcd = run.spawn("etcd", &etcd, None, Stop::Kill)?;
+
+    let mut api = Command::new(&tools.apiserver);
+    api.args(apiserver_flags(clients, secure, certs));
+    let api = run.spawn("kube-apiserver", &api, None, Stop::Kill)?;
+    let cluster = kubeconfig::own_cluster(secure, certs);
+    let admin = kubeconfig::write(
+        &run.folder().join("admin.kubeconfig"),
+        &cluster,
+        &Who::Certificate(certs, "admin"),
+    )?;
+    await_ok(&[&etcd, &api], || {
+        let mut kubectl = Command::new(&tools.kubectl);
+        kubectl
+            .arg("--kubeconfig")
+            .arg(&admin)
+            .args(["get", "--raw", "/readyz"]);
+        kubectl
+    })?;
+
+    let who = Who::Certificate(certs, "kcm");
+    let config = kubeconfig::write(&run.folder().join("kcm.kubeconfig"), &cluster, &who)?;
+    let mut manager = Command::new(&tools.controller_manager);
+    for flag in [
+        "--kubeconfig",
+        "--authentication-kubeconfig",
+        "--authorization-kubeconfig",
+    ] {
+        manager.arg(flag).arg(&config);
+    }
+    manager.args(manager_flags(metrics, certs));
+    let manager = run.spawn("kube-controller-manager", &manager, None, Stop::Kill)?;
+    await_ok(&[&etcd, &api, &manager], || {
+        let mut kubectl = Command::new(&tools.kubectl);
+        kubectl
+            .arg("--kubeconfig")
+            .arg(&admin)
+            .args(["get", "--raw", "/healthz"]);
+        kubectl.arg(format!("--server=https://127.0.0.1:{metrics}"));
+        kubectl
+    })?;
+    Ok(admin)
+}
+
+/// Waits until the question is answered with success; an error when a part ends first or it takes too long.
+fn await_ok(parts: &[&Child], question: impl Fn() -> Command) -> Result<()> {
+    let answered = poll(PATIENCE, || {
+        if let Some(dead) = parts.iter().find(|part| !part.is_running()) {
+            return Some(Err(anyhow::anyhow!(
+                "{}\n{}",
+                dead.epitaph(),
+                dead.last_lines(20)
+            )));
+        }
+        question()
+            .output()
+            .is_ok_and(|output| output.status.success())
+            .then_some(Ok(()))
+    });
+    match answered {
+        Some(result) => result,
+        None => {
+            let logs: Vec<String> = parts.iter().map(|part| part.last_lines(20)).collect();
+            bail!(
+                "the control plane was not ready within {PATIENCE:?}\n{}",
+                logs.join("\n")
+            )
+        }
+    }
+}
+
+fn etcd_flags(clients: u16, peers: u16) -> Vec<String> {
+    vec![
+        format!("--listen-client-urls=http://127.0.0.1:{clients}"),
+        format!("--advertise-client-urls=http://127.0.0.1:{clients}"),
+        format!("--listen-peer-urls=http://127.0.0.1:{peers}"),
+        format!("--initial-advertise-peer-urls=http://127.0.0.1:{peers}"),
+        format!("--initial-cluster=default=http://127.0.0.1:{peers}"),
+        "--unsafe-no-fsync".to_owned(),
+        "--log-level=warn".to_owned(),
+    ]
+}
+
+fn apiserver_flags(etcd: u16, secure: u16, certs: &Certs) -> Vec<String> {
+    let file = |flag: &str, path: PathBuf| format!("--{flag}={}", path.display());
+    vec![
+        format!("--etcd-servers=http://127.0.0.1:{etcd}"),
+        format!("--secure-port={secure}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--advertise-address=127.0.0.1".to_owned(),
+        file("tls-cert-file", certs.cert("api")),
+        file("tls-private-key-file", certs.key("api")),
+        file("client-ca-file", certs.ca()),
+        // Nobody has a certificate of that name; without the file the controller manager keeps asking for it.
+        file("requestheader-client-ca-file", certs.ca()),
+        "--requestheader-allowed-names=front-proxy".to_owned(),
+        "--requestheader-username-headers=X-Remote-User".to_owned(),
+        "--requestheader-group-headers=X-Remote-Group".to_owned(),
+        file("service-account-key-file", certs.file("tokens.pub")),
+        file("service-account-signing-key-file", certs.key("tokens")),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+        "--authorization-mode=RBAC,Node".to_owned(),
+        "--endpoint-reconciler-type=none".to_owned(),
+        "--max-requests-inflight=4000".to_owned(),
+        "--max-mutating-requests-inflight=2000".to_owned(),
+    ]
+}
+
+fn manager_flags(port: u16, certs: &Certs) -> Vec<String> {
+    vec![
+        format!(
+            "--service-account-private-key-file={}",
+            certs.key("tokens").display()
+        ),
+        format!("--root-ca-file={}", certs.ca().display()),
+        format!("--tls-cert-file={}", certs.cert("api").display()),
+        format!("--tls-private-key-file={}", certs.key("api").display()),
+        "--use-service-account-credentials".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        format!("--controllers={CONTROLLERS}"),
+        // A namespace or an owner's children should not wait for the defaults of a big cluster.
+        "--concurrent-namespace-syncs=20".to_owned(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_enforced_and_everything_listens_on_loopback_only() {
+        let folder = std::env::temp_dir();
+        let certs = Certs::at(&folder);
+        let flags = apiserver_flags(1, 2, &certs).join(" ");
+        assert!(
+            flags.contains("--authorization-mode=RBAC,Node")
+                && flags.contains("--bind-address=127.0.0.1")
+        );
+        assert!(
+            manager_flags(3, &certs)
+                .join(" ")
+                .contains("--bind-address=127.0.0.1")
+        );
+        assert!(
+            etcd_flags(1, 2)
+                .iter()
+                .filter(|flag| flag.contains("http"))
+                .all(|flag| flag.contains("127.0.0.1"))
+        );
+    }
+
+    #[test]
+    fn a_taken_port_is_told_from_other_failures() {
+        assert!(is_port_clash(&anyhow::anyhow!(
+            "bind: Address already in use"
+        )));
+        assert!(!is_port_clash(&anyhow::anyhow!("unknown flag")));
+    }
+}

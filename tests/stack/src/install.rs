@@ -1,0 +1,124 @@
+//! Everything that must be on the machine before a stack can start, installed where it is missing.
+//!
+//! In: the checkout's pins (go.mod files, wheel checksums). Out: paths of programs. Found first, downloaded or built last,
+//! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system.
+
+mod apt;
+mod go;
+mod pgbouncer;
+mod postgres;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+pub use go::KubeTools;
+pub use pgbouncer::PgBouncer;
+pub use postgres::PgTree;
+
+use crate::options::{Cluster, Options};
+use crate::{paths, tool};
+
+/// Programs of one stack, all present.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// Kubernetes, unless none is wanted.
+    pub kube: Option<KubeTools>,
+    /// Postgres, unless an existing server is used.
+    pub postgres: Option<PgTree>,
+    /// The pooler, or why there is none.
+    pub pgbouncer: Result<PgBouncer, String>,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The API server and its friends; kubectl alone is always wanted where a cluster is.
+    pub kube: bool,
+    /// A Postgres of our own.
+    pub postgres: bool,
+    /// The transaction pooler.
+    pub pooler: bool,
+}
+
+impl Wanted {
+    /// What a stack of these options needs.
+    pub fn for_options(options: &Options) -> Self {
+        Self {
+            kube: options.cluster == Cluster::Own,
+            postgres: options.postgres_url.is_none(),
+            pooler: options.pooler,
+        }
+    }
+}
+
+/// Installs what is missing, the parts beside each other.
+pub fn install(wanted: Wanted) -> Result<Installed> {
+    prerequisites()?;
+    let _lock = lock()?;
+    thread::scope(|scope| {
+        let postgres = scope.spawn(|| wanted.postgres.then(postgres::install).transpose());
+        let pgbouncer = scope.spawn(|| match wanted.pooler {
+            true => pgbouncer::install().map_err(|error| format!("{error:#}")),
+            false => Err("it was switched off".to_owned()),
+        });
+        let kube = wanted.kube.then(go::install).transpose();
+        Ok(Installed {
+            kube: kube?,
+            postgres: postgres
+                .join()
+                .map_err(|_| anyhow!("installing Postgres panicked"))??,
+            pgbouncer: pgbouncer
+                .join()
+                .map_err(|_| anyhow!("installing PgBouncer panicked"))?,
+        })
+    })
+}
+
+/// Only one process installs at a time; the others find everything done.
+fn lock() -> Result<File> {
+    let file = File::create(paths::cache()?.join("install.lock"))?;
+    if file.try_lock().is_err() {
+        crate::say::while_doing("waiting for another installation", || file.lock())?;
+    }
+    Ok(file)
+}
+
+/// Names what is missing and how to get it.
+fn prerequisites() -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!(
+            "the local stack runs on Linux only (it needs setpriv and /proc): use a container or a virtual machine"
+        );
+    }
+    require(
+        "setpriv",
+        "it is part of util-linux: `apt-get install util-linux`",
+    )?;
+    Ok(())
+}
+
+/// A program on PATH, or an error that says how to get it.
+pub fn require(program: &str, how: &str) -> Result<PathBuf> {
+    paths::on_path(program).with_context(|| format!("`{program}` is missing: {how}"))
+}
+
+/// Builds every program of this workspace.
+pub fn cargo_build() -> Result<()> {
+    let mut command = Command::new(cargo()?);
+    command
+        .args(["build", "--workspace", "--bins"])
+        .current_dir(paths::checkout());
+    tool::run("building the workspace", &command)
+}
+
+/// The cargo that started us, else the one on PATH.
+pub fn cargo() -> Result<PathBuf> {
+    match crate::options::env("CARGO") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => require("cargo", "install Rust from https://rustup.rs"),
+    }
+}

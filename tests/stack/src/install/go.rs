@@ -1,0 +1,232 @@
+//! etcd, kube-apiserver, kube-controller-manager and kubectl, at the versions that tests/tools pins.
+//!
+//! In: KUBEBUILDER_ASSETS, PATH, the go.mod files. Out: paths of the four programs. What neither of the first two has (PATH counts at
+//! the wanted minor version only) is built once with Go and kept under the hash of go.sum, so a changed pin is a new build.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::{options, paths, tool};
+
+/// The four programs.
+#[derive(Debug, Clone)]
+pub struct KubeTools {
+    /// `etcd`
+    pub etcd: PathBuf,
+    /// `kube-apiserver`
+    pub apiserver: PathBuf,
+    /// `kube-controller-manager`
+    pub controller_manager: PathBuf,
+    /// `kubectl`
+    pub kubectl: PathBuf,
+}
+
+/// Programs that one go.mod pins together.
+struct Family {
+    folder: &'static str,
+    module: &'static str,
+    /// Program and the package that it is built from.
+    programs: &'static [(&'static str, &'static str)],
+}
+
+const KUBERNETES: Family = Family {
+    folder: "kubernetes",
+    module: "k8s.io/kubernetes",
+    programs: &[
+        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        (
+            "kube-controller-manager",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+        ),
+        ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    ],
+};
+const ETCD: Family = Family {
+    folder: "etcd",
+    module: "go.etcd.io/etcd/server/v3",
+    programs: &[("etcd", "go.etcd.io/etcd/server/v3")],
+};
+
+/// Finds or builds all four.
+pub(super) fn install() -> Result<KubeTools> {
+    let etcd = ETCD.install()?;
+    let kubernetes = KUBERNETES.install()?;
+    let [apiserver, controller_manager, kubectl] = <[PathBuf; 3]>::try_from(kubernetes)
+        .map_err(|found| anyhow::anyhow!("three programs expected, found {found:?}"))?;
+    Ok(KubeTools {
+        etcd: etcd[0].clone(),
+        apiserver,
+        controller_manager,
+        kubectl,
+    })
+}
+
+impl Family {
+    fn install(&self) -> Result<Vec<PathBuf>> {
+        let source = paths::checkout().join("tests/tools").join(self.folder);
+        let go_mod = fs::read_to_string(source.join("go.mod"))
+            .with_context(|| format!("cannot read {}/go.mod", source.display()))?;
+        let version = pinned_version(&go_mod, self.module)
+            .with_context(|| format!("{}/go.mod does not pin {}", source.display(), self.module))?;
+        let sums = fs::read(source.join("go.sum"))?;
+        let key = paths::hex(&Sha256::digest(sums)[..6]);
+        let target = paths::cache_folder("tools")?.join(format!("{}-{version}-{key}", self.folder));
+
+        let find = |program: &str| locate(program, version, &target);
+        let missing: Vec<_> = self
+            .programs
+            .iter()
+            .filter(|(program, _)| find(program).is_none())
+            .collect();
+        if !missing.is_empty() {
+            let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+            self.build(&source, version, &packages, &target)?;
+        }
+        let found = |(program, _): &(&str, &str)| {
+            find(program).with_context(|| format!("Go built no {program} in {}", target.display()))
+        };
+        self.programs.iter().map(found).collect()
+    }
+
+    /// `go build` names a program after its package, except that `…/server/v3` becomes `server`.
+    fn build(&self, source: &Path, version: &str, packages: &[&str], target: &Path) -> Result<()> {
+        let go = super::require("go", "install Go 1.26 or newer from https://go.dev/dl/")?;
+        fs::create_dir_all(target)?;
+        for package in packages {
+            crate::say::line(format!(
+                "   building {package} {version} with Go (once; minutes on a new machine)"
+            ));
+        }
+        let output = match packages {
+            ["go.etcd.io/etcd/server/v3"] => target.join("etcd"),
+            _ => target.join(""),
+        };
+        let mut command = Command::new(go);
+        command.args([
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            &ldflags(self.module, version),
+            "-o",
+        ]);
+        command.arg(output).args(packages).current_dir(source);
+        tool::run(&format!("building {} {version}", self.folder), &command)
+    }
+}
+
+/// Kubernetes calls itself v0.0.0-master unless its linker is told; etcd carries its version in its source.
+fn ldflags(module: &str, version: &str) -> String {
+    if module != "k8s.io/kubernetes" {
+        return "-s -w".to_owned();
+    }
+    let (major, minor) = major_minor(version);
+    format!(
+        "-s -w -X k8s.io/component-base/version.gitVersion={version} \
+         -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor} \
+         -X k8s.io/client-go/pkg/version.gitVersion={version}"
+    )
+}
+
+/// `v1.37.2` becomes (`1`, `37`).
+fn major_minor(version: &str) -> (&str, &str) {
+    let mut parts = version.trim_start_matches('v').split('.');
+    (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    )
+}
+
+/// The version of `module` in the text of a go.mod.
+fn pinned_version<'a>(go_mod: &'a str, module: &str) -> Option<&'a str> {
+    let words = go_mod
+        .lines()
+        .map(|line| line.trim().trim_start_matches("require ").split(' '));
+    words
+        .filter_map(|mut words| (words.next()? == module).then(|| words.next()).flatten())
+        .find(|word| word.starts_with('v'))
+}
+
+/// KUBEBUILDER_ASSETS is taken as it is, PATH at the wanted minor version, then our own build.
+fn locate(program: &str, version: &str, built: &Path) -> Option<PathBuf> {
+    let assets = options::env("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join(program));
+    let assets = assets.filter(|file| paths::is_program(file));
+    let path = || paths::on_path(program).filter(|file| is_minor(file, program, version));
+    let built = Some(built.join(program)).filter(|file| paths::is_program(file));
+    assets.or(built).or_else(path)
+}
+
+fn is_minor(file: &Path, program: &str, version: &str) -> bool {
+    let mut command = Command::new(file);
+    match program {
+        "kubectl" => command.args(["version", "--client"]),
+        _ => command.arg("--version"),
+    };
+    let (major, minor) = major_minor(version);
+    tool::output(&mut command).is_ok_and(|text| says_version(&text, major, minor))
+}
+
+fn says_version(text: &str, major: &str, minor: &str) -> bool {
+    let wanted = format!("{major}.{minor}.");
+    text.split([' ', '\n', 'v'])
+        .any(|word| word.starts_with(&wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pin_is_read_from_go_mod() {
+        let text = "require (\n\tk8s.io/api v0.37.2 // indirect\n\tk8s.io/kubernetes v1.37.2 // indirect\n)\n";
+        assert_eq!(pinned_version(text, "k8s.io/kubernetes"), Some("v1.37.2"));
+        assert_eq!(
+            pinned_version("require k8s.io/kubernetes v1.37.2\n", "k8s.io/kubernetes"),
+            Some("v1.37.2")
+        );
+        assert_eq!(pinned_version(text, "go.etcd.io/etcd/server/v3"), None);
+    }
+
+    #[test]
+    fn the_checkouts_own_pins_are_readable() {
+        for family in [KUBERNETES, ETCD] {
+            let file = paths::checkout()
+                .join("tests/tools")
+                .join(family.folder)
+                .join("go.mod");
+            let text = fs::read_to_string(file).unwrap();
+            assert!(
+                pinned_version(&text, family.module).is_some(),
+                "{}",
+                family.module
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_wanted_minor_version_counts() {
+        assert!(says_version("Kubernetes v1.37.0", "1", "37"));
+        assert!(says_version("etcd Version: 3.7.3\nGit SHA: x", "3", "7"));
+        assert!(says_version(
+            "Client Version: v1.37.2\nKustomize Version: v5.8.0",
+            "1",
+            "37"
+        ));
+        assert!(!says_version(
+            "Client Version: v1.32.4-dispatcher",
+            "1",
+            "37"
+        ));
+        assert!(!says_version("Kubernetes v1.370.0", "1", "37"));
+    }
+
+    #[test]
+    fn kubernetes_is_told_its_version() {
+        assert!(ldflags("k8s.io/kubernetes", "v1.37.2").contains("gitMinor=37"));
+        assert_eq!(ldflags("go.etcd.io/etcd/server/v3", "v3.7.3"), "-s -w");
+    }
+}
