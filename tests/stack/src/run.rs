@@ -47,7 +47,7 @@ impl Run {
         let run = Arc::new(Self {
             folder,
             logs,
-            parts: Mutex::default(),
+            parts: Mutex::new(Some(Vec::new())),
         });
         LIVE.lock()
             .unwrap_or_else(PoisonError::into_inner)
