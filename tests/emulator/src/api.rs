@@ -93,8 +93,10 @@ pub(crate) fn visible<'a>(world: &'a World, id: &str) -> Result<&'a Project, Api
         project.gone.unwrap_or(world.settings.gone),
     ) {
         (None, _) | (Some(_), Gone::DeletedAt) => Ok(project),
-        (Some(_), Gone::NotFound) => Err(missing()),
-        (Some(_), Gone::Gone) => Err(ApiError::new(StatusCode::GONE, "project has been deleted")),
+        (Some(_), Gone::Status404) => Err(missing()),
+        (Some(_), Gone::Status410) => {
+            Err(ApiError::new(StatusCode::GONE, "project has been deleted"))
+        }
     }
 }
 

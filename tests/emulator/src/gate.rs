@@ -6,7 +6,7 @@ mod limit;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
@@ -53,65 +53,55 @@ pub(crate) async fn gate(
 ) -> Response {
     let started = now();
     let (mut parts, body) = request.into_parts();
-    let sent = parts
-        .headers
-        .get("x-request-id")
-        .and_then(|v| v.to_str().ok())
-        .map(str::to_owned);
-    let request_id = sent
-        .filter(|id| !id.is_empty())
-        .unwrap_or_else(crate::ids::uuid);
-    let (path, query) = (
-        parts.uri.path().to_owned(),
-        parts.uri.query().map(str::to_owned),
-    );
+    let request_id = text(&parts.headers, "x-request-id").unwrap_or_else(crate::ids::uuid);
+    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    let query = parts.uri.query().map(str::to_owned);
     let seq = app
         .ledger
-        .call(&request_id, parts.method.as_str(), &path, query.as_deref());
+        .call(&request_id, &method, &path, query.as_deref());
     let bytes = to_bytes(body, 4 << 20).await.unwrap_or_default();
     let projects = concerned(&app, &parts.method, &path, &bytes);
     let subject = Subject {
-        method: parts.method.to_string(),
+        method,
         path,
         projects,
         request_id: request_id.clone(),
     };
+    let (hits, effects) = (Vec::new(), Effects::default());
     let mut passage = Passage {
         app: app.clone(),
         switch,
         subject,
-        hits: Vec::new(),
-        effects: Effects::default(),
+        hits,
+        effects,
     };
-    let agent = parts
-        .headers
-        .get(header::USER_AGENT)
-        .and_then(|v| v.to_str().ok())
-        .map(str::to_owned);
+    let agent = text(&parts.headers, "user-agent");
     let sent_key = parts.headers.remove(header::AUTHORIZATION);
     let request = Request::from_parts(parts, Body::from(bytes.clone()));
     let response = passage.run(request, sent_key, next).await;
     let (response, reply) = finish(response, &request_id).await;
-    app.ledger.answer(
-        seq,
-        response.status().as_u16(),
-        now() - started,
-        &passage.hits,
-    );
+    let status = response.status().as_u16();
+    app.ledger
+        .answer(seq, status, now() - started, &passage.hits);
     if app.ledger.recording() {
         app.ledger.record(&json!({
             "seq": seq,
             "method": passage.subject.method,
             "path": passage.subject.path,
             "query": query,
+            "user_agent": agent,
             "request": json_or_text(&bytes),
-            "status": response.status().as_u16(),
+            "status": status,
             "reply": json_or_text(&reply),
             "faults": passage.hits,
-            "user_agent": agent,
         }));
     }
     response
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    (!value.is_empty()).then(|| value.to_owned())
 }
 
 impl Passage {

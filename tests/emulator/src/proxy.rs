@@ -4,6 +4,7 @@
 
 mod login;
 mod packet;
+mod route;
 mod scram;
 mod session;
 mod tls;

@@ -98,7 +98,7 @@ pub(crate) fn project(project: &Project, read: bool) -> Value {
             "consumption_period_end".into(),
             json!(time(crate::app::now() + 86_400_000)),
         );
-        let owner = json!({ "email": "owner@example.com", "name": "Owner", "branches_limit": 10, "subscription_type": "free_v3" });
+        let owner = json!({ "email": "owner@example.com", "name": "Owner", "branches_limit": 10, "subscription_type": "free_v2" });
         map.insert("owner".into(), owner);
     }
     Value::Object(map)

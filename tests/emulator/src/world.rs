@@ -83,6 +83,7 @@ impl World {
             let end = now + total * (index as i64 + 1) / count;
             let mut operation =
                 Operation::new(self.next_operation, project_id, action, (now, start, end));
+            operation.first = index == 0;
             operation.branch_id = Some((*branch).to_owned());
             operation.endpoint_id = endpoint.map(str::to_owned);
             for fault in faults {

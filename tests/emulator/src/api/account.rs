@@ -27,8 +27,9 @@ pub(crate) async fn me(State(app): State<Shared>) -> Reply {
     ok(json!({
         "active_seconds_limit": 0,
         "billing_account": {
+            "state": "active",
             "payment_source": { "type": "" },
-            "subscription_type": "free_v3",
+            "subscription_type": "free_v2",
             "payment_method": "none",
             "quota_reset_at_last": wire::time(now()),
             "name": "Owner",
@@ -47,7 +48,7 @@ pub(crate) async fn me(State(app): State<Shared>) -> Reply {
         "branches_limit": 10,
         "max_autoscaling_limit": 2,
         "compute_seconds_limit": 0,
-        "plan": "free_v3",
+        "plan": "free_v2",
     }))
 }
 

@@ -97,60 +97,23 @@ pub(crate) async fn create(
     Extension(context): Extension<Context>,
     bytes: Bytes,
 ) -> Reply {
-    let wanted: BranchCreate = if bytes.is_empty() {
-        BranchCreate::default()
-    } else {
-        requests::body(&bytes)?
+    let wanted: BranchCreate = match bytes.is_empty() {
+        true => BranchCreate::default(),
+        false => requests::body(&bytes)?,
     };
     requests::length("branch.name", wanted.branch.name.as_deref(), 256)?;
+    let seed = seed(&app, &id, &wanted)?;
     let branch_id = ids::branch_id();
-    let (names, defaults, parent_id) = {
-        let mut world = app.world();
-        let project = settled(&mut world, &id, now())?;
-        if project
-            .branches
-            .iter()
-            .any(|b| Some(&b.name) == wanted.branch.name.as_ref())
-        {
-            return Err(ApiError::exists("branch"));
-        }
-        let parent = match wanted.branch.parent_id.as_deref().filter(|p| !p.is_empty()) {
-            Some(parent) => branch_of(project, parent)?,
-            None => project.default_branch(),
-        };
-        let role = parent
-            .roles
-            .first()
-            .map_or("neondb_owner", |r| &r.name)
-            .to_owned();
-        let database = parent
-            .databases
-            .first()
-            .map_or("neondb", |d| &d.name)
-            .to_owned();
-        (
-            (role, database),
-            project.default_endpoint_settings.clone(),
-            parent.id.clone(),
-        )
-    };
-    let role = lifecycle::new_role(&app, &branch_id, &names.0).await?;
-    let database = lifecycle::new_database(&app, &branch_id, &names.1, &role).await?;
-    let branch = Branch {
-        name: wanted.branch.name.unwrap_or_else(|| branch_id.clone()),
-        id: branch_id.clone(),
-        parent_id: Some(parent_id),
-        default: false,
-        protected: wanted.branch.protected.unwrap_or(false),
-        annotations: wanted.annotation_value,
-        created_at: now(),
-        updated_at: now(),
-        roles: vec![role],
-        databases: vec![database],
-    };
-    let endpoint = match wanted.endpoints.is_empty() {
-        true => None,
-        false => Some(lifecycle::new_endpoint(&app, &id, &branch_id, &defaults)?),
+    let with_endpoint = !wanted.endpoints.is_empty();
+    let branch = new_branch(&app, &branch_id, wanted, &seed).await?;
+    let endpoint = match with_endpoint {
+        true => Some(lifecycle::new_endpoint(
+            &app,
+            &id,
+            &branch_id,
+            &seed.defaults,
+        )?),
+        false => None,
     };
     let mut world = app.world();
     let project = world
@@ -172,6 +135,66 @@ pub(crate) async fn create(
         branch_of(project, &branch_id)?,
         wire::operations(&made),
     ))
+}
+
+/// What a new branch takes over from its parent.
+struct Seed {
+    parent_id: String,
+    role: String,
+    database: String,
+    defaults: Map<String, Value>,
+}
+
+fn seed(app: &Shared, id: &str, wanted: &BranchCreate) -> Result<Seed, ApiError> {
+    let mut world = app.world();
+    let project = settled(&mut world, id, now())?;
+    if project
+        .branches
+        .iter()
+        .any(|b| Some(&b.name) == wanted.branch.name.as_ref())
+    {
+        return Err(ApiError::exists("branch"));
+    }
+    let parent = match wanted.branch.parent_id.as_deref().filter(|p| !p.is_empty()) {
+        Some(parent) => branch_of(project, parent)?,
+        None => project.default_branch(),
+    };
+    Ok(Seed {
+        parent_id: parent.id.clone(),
+        role: parent
+            .roles
+            .first()
+            .map_or("neondb_owner", |r| &r.name)
+            .to_owned(),
+        database: parent
+            .databases
+            .first()
+            .map_or("neondb", |d| &d.name)
+            .to_owned(),
+        defaults: project.default_endpoint_settings.clone(),
+    })
+}
+
+async fn new_branch(
+    app: &Shared,
+    id: &str,
+    wanted: BranchCreate,
+    seed: &Seed,
+) -> Result<Branch, ApiError> {
+    let role = lifecycle::new_role(app, id, &seed.role).await?;
+    let database = lifecycle::new_database(app, id, &seed.database, &role).await?;
+    Ok(Branch {
+        name: wanted.branch.name.unwrap_or_else(|| id.to_owned()),
+        id: id.to_owned(),
+        parent_id: Some(seed.parent_id.clone()),
+        default: false,
+        protected: wanted.branch.protected.unwrap_or(false),
+        annotations: wanted.annotation_value,
+        created_at: now(),
+        updated_at: now(),
+        roles: vec![role],
+        databases: vec![database],
+    })
 }
 
 fn created_body(project: &crate::world::Project, branch: &Branch, operations: Value) -> Value {

@@ -150,7 +150,12 @@ pub(crate) async fn new_database(
     owner: &Role,
 ) -> Result<Database, ApiError> {
     let physical = ids::physical(branch_id);
-    app.data.create_database(&physical, &owner.physical).await?;
+    if let Err(error) = app.data.create_database(&physical, &owner.physical).await {
+        // Half a project is none: its role goes too, if nothing else stands on it.
+        let _ = app.data.drop_database(&physical).await;
+        let _ = app.data.drop_role(&owner.physical).await;
+        return Err(error.into());
+    }
     let id = app.world().next_database_id();
     let owner_name = owner.name.clone();
     Ok(Database {

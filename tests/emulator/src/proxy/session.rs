@@ -9,38 +9,20 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::packet::{self, Opening, Startup};
+use super::route::{Denied, Guard, Names, denied};
 use super::{Place, login};
-use crate::app::{Shared, now};
+use crate::app::Shared;
 use crate::faults::{Action, Phase, Subject};
-use crate::world::{Door, OperationFault};
+use crate::world::Door;
 
 /// How long a client may take to log in, and an endpoint to wake.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An error that the client is told.
-struct Denied {
-    code: String,
-    text: String,
-}
-
-fn denied(code: &str, text: impl Into<String>) -> Denied {
-    Denied {
-        code: code.to_owned(),
-        text: text.into(),
-    }
-}
-
-/// Who connects to what, physically.
-struct Names {
-    role: String,
-    database: Option<String>,
-}
-
-struct Session {
-    app: Shared,
-    place: Place,
-    door: watch::Receiver<Door>,
-    cuts: u64,
+pub(super) struct Session {
+    pub(super) app: Shared,
+    pub(super) place: Place,
+    pub(super) door: watch::Receiver<Door>,
+    pub(super) cuts: u64,
     /// From fault rules: cut after this, refuse with this.
     cut: Option<u64>,
     deny: Option<Denied>,
@@ -169,8 +151,11 @@ impl Session {
         client: &mut S,
         startup: &Startup,
     ) -> io::Result<()> {
-        let opened = tokio::time::timeout(PATIENCE, self.open(client, startup)).await?;
-        let (mut backend, first, guard) = match opened? {
+        let opened = match tokio::time::timeout(PATIENCE, self.open(client, startup)).await {
+            Ok(opened) => opened?,
+            Err(_) => Err(denied("08006", "Couldn't connect to compute node")),
+        };
+        let (mut backend, first, guard) = match opened {
             Ok(opened) => opened,
             Err(Denied { code, text }) => {
                 packet::send(client, b'E', &packet::error(&code, &text)).await?;
@@ -256,102 +241,5 @@ impl Session {
                 Ok(Err(denied("08006", "Couldn't connect to compute node")))
             }
         }
-    }
-
-    /// The physical names; `None`: no such role.
-    fn names(&self, user: &str, database: &str) -> Result<Option<Names>, Denied> {
-        let world = self.app.world();
-        let failed = |what: &str| denied("XX000", format!("Control plane request failed: {what}"));
-        let project = world
-            .live(&self.place.project)
-            .ok_or_else(|| failed("endpoint cannot be found"))?;
-        let endpoint = project
-            .endpoint(&self.place.endpoint)
-            .ok_or_else(|| failed("endpoint cannot be found"))?;
-        if endpoint.disabled {
-            return Err(failed("endpoint is disabled"));
-        }
-        let Some(branch) = project.branch(&endpoint.branch_id) else {
-            return Err(failed("endpoint cannot be found"));
-        };
-        Ok(branch.role(user).map(|role| Names {
-            role: role.physical.clone(),
-            database: branch.database(database).map(|d| d.physical.clone()),
-        }))
-    }
-
-    /// Waits until the endpoint is up, waking it if it sleeps, and counts the connection.
-    async fn wake(&mut self) -> Result<Guard, Denied> {
-        loop {
-            let until = {
-                let mut world = self.app.world();
-                let cold = world.settings.cold_start_millis;
-                let endpoint = world
-                    .live_mut(&self.place.project)
-                    .and_then(|p| p.endpoint_mut(&self.place.endpoint));
-                let gone = || {
-                    denied(
-                        "XX000",
-                        "Control plane request failed: endpoint cannot be found",
-                    )
-                };
-                let endpoint = endpoint.ok_or_else(gone)?;
-                let (until, woke) = endpoint.wake(now(), cold);
-                let branch = endpoint.branch_id.clone();
-                if woke {
-                    let takes = OperationFault {
-                        millis: Some(cold),
-                        ..OperationFault::default()
-                    };
-                    let actions = [(
-                        "start_compute",
-                        branch.as_str(),
-                        Some(self.place.endpoint.as_str()),
-                    )];
-                    world.operations(&self.place.project, now(), &actions, &[takes]);
-                }
-                until
-            };
-            match until.map(|at| at - now()) {
-                Some(left) if left <= 0 => return Ok(self.enter()),
-                Some(left) => tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await,
-                None => tokio::time::sleep(Duration::from_millis(25)).await,
-            }
-        }
-    }
-
-    fn enter(&mut self) -> Guard {
-        // A cut that came while the client logged in is not meant for the session that begins now.
-        self.cuts = self.door.borrow_and_update().cuts;
-        let guard = Guard {
-            app: self.app.clone(),
-            place: self.place.clone(),
-        };
-        guard.count(1);
-        guard
-    }
-}
-
-/// One open connection of an endpoint.
-struct Guard {
-    app: Shared,
-    place: Place,
-}
-
-impl Guard {
-    fn count(&self, change: i64) {
-        let mut world = self.app.world();
-        let project = world.projects.get_mut(&self.place.project);
-        if let Some(endpoint) = project.and_then(|p| p.endpoint_mut(&self.place.endpoint)) {
-            endpoint.connections_open = endpoint.connections_open.saturating_add_signed(change);
-            endpoint.connections_ever += u64::try_from(change).unwrap_or(0);
-            endpoint.last_active = Some(now());
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.count(-1);
     }
 }

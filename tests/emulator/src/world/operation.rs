@@ -28,6 +28,8 @@ pub(crate) struct Operation {
     pub(crate) endpoint_id: Option<String>,
     pub(crate) action: String,
     pub(crate) created_at: Millis,
+    /// Whether it is the first of its call: the others wait for it, however short the wait.
+    pub(crate) first: bool,
     pub(crate) start: Millis,
     pub(crate) end: Millis,
     pub(crate) outcome: Outcome,
@@ -51,6 +53,7 @@ impl Operation {
             endpoint_id: None,
             action: action.to_owned(),
             created_at,
+            first: true,
             start,
             end,
             outcome: Outcome::Finished,
@@ -84,7 +87,7 @@ impl Operation {
     pub(crate) fn first_status(&self) -> &str {
         match &self.forced_status {
             Some(status) => status,
-            None if self.start > self.created_at || self.outcome == Outcome::Stuck => "scheduling",
+            None if !self.first || self.outcome == Outcome::Stuck => "scheduling",
             None => "running",
         }
     }
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn status_follows_the_clock() {
-        let operation = Operation::new(1, "p", "start_compute", (100, 150, 200));
+        let mut operation = Operation::new(1, "p", "start_compute", (100, 150, 200));
+        operation.first = false;
         assert_eq!(operation.first_status(), "scheduling");
         assert_eq!(operation.status(149), "scheduling");
         assert_eq!(operation.status(150), "running");

@@ -111,7 +111,7 @@ impl Project {
             let mine = |o: &&Operation| {
                 o.endpoint_id.as_deref() == Some(&endpoint.id) && o.unfinished(now)
             };
-            let last = self.operations.iter().filter(mine).next_back();
+            let last = self.operations.iter().rfind(mine);
             if let (Some(pending), Some(operation)) = (&mut endpoint.pending, last) {
                 let never = operation.failed() || operation.unfinished(Millis::MAX);
                 pending.1 = if never { Millis::MAX } else { operation.end };

@@ -10,10 +10,10 @@ pub(crate) enum Gone {
     /// 404.
     #[default]
     #[serde(rename = "404")]
-    NotFound,
+    Status404,
     /// 410.
     #[serde(rename = "410")]
-    Gone,
+    Status410,
     /// 200 with `deleted_at` set.
     DeletedAt,
 }
@@ -124,7 +124,10 @@ mod tests {
             ..Settings::default()
         };
         settings.patch(serde_json::from_str(r#"{"gone":"410","projects_limit":null}"#).unwrap());
-        assert_eq!((settings.gone, settings.projects_limit), (Gone::Gone, None));
+        assert_eq!(
+            (settings.gone, settings.projects_limit),
+            (Gone::Status410, None)
+        );
         assert_eq!(settings.operation_millis, 7);
         assert!(serde_json::from_str::<SettingsPatch>(r#"{"nonsense":1}"#).is_err());
     }
