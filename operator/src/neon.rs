@@ -92,9 +92,7 @@ struct Inner {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("settings", &self.inner.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }
 
@@ -112,9 +110,7 @@ impl Client {
     ) -> Result<Self, Error> {
         let loopback = check_base_url(&settings.base_url)?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            return Err(Error::settings(
-                "no rustls provider is installed in this process",
-            ));
+            return Err(Error::settings("no rustls provider is installed in this process"));
         }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("tenantry-operator/", env!("CARGO_PKG_VERSION")))
@@ -138,13 +134,7 @@ impl Client {
                 error.without_url()
             ))
         })?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                http,
-                settings,
-                on_call: Box::new(on_call),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { http, settings, on_call: Box::new(on_call) }) })
     }
 }
 

@@ -97,29 +97,22 @@ impl Client {
         let (mut branches, mut annotations) = (Vec::new(), BTreeMap::new());
         let (mut pager, mut cursor) = (Pager::new(PAGE), None::<String>);
         loop {
-            let mut request = self
-                .request(LIST_BRANCHES, &[project_id])?
-                .query("limit", &PAGE.to_string());
+            let mut request =
+                self.request(LIST_BRANCHES, &[project_id])?.query("limit", &PAGE.to_string());
             if let Some(cursor) = &cursor {
                 request = request.query("cursor", cursor);
             }
             let page: BranchPage = self.send(request).await?;
             let held = page.branches.len();
             branches.extend(page.branches);
-            annotations.extend(
-                page.annotations
-                    .into_values()
-                    .map(|mark| (mark.object.id, mark.value)),
-            );
+            annotations
+                .extend(page.annotations.into_values().map(|mark| (mark.object.id, mark.value)));
             match pager.after(held, page.pagination) {
                 Next::Page(next) => cursor = Some(next),
                 Next::End | Next::Circle => break,
             }
         }
-        Ok(branches
-            .into_iter()
-            .map(|branch| marked(branch, &mut annotations))
-            .collect())
+        Ok(branches.into_iter().map(|branch| marked(branch, &mut annotations)).collect())
     }
 
     /// The databases of a branch.
@@ -211,29 +204,13 @@ impl Client {
     /// # Errors
     /// [`Error::Unauthorized`] and [`Error::Forbidden`] speak of the key, all others of the way to Neon.
     pub async fn authenticate(&self) -> Result<(), Error> {
-        self.send::<BTreeMap<String, IgnoredAny>>(self.request(AUTH, &[])?)
-            .await
-            .map(|_| ())
+        self.send::<BTreeMap<String, IgnoredAny>>(self.request(AUTH, &[])?).await.map(|_| ())
     }
 }
 
 fn marked(branch: WireBranch, marks: &mut BTreeMap<String, BTreeMap<String, String>>) -> Branch {
-    let WireBranch {
-        id,
-        name,
-        current_state,
-        default,
-        primary,
-        protected,
-    } = branch;
+    let WireBranch { id, name, current_state, default, primary, protected } = branch;
     let annotations = marks.remove(&id).unwrap_or_default();
     let default = default.or(primary).unwrap_or_default();
-    Branch {
-        id,
-        name,
-        default,
-        protected,
-        current_state,
-        annotations,
-    }
+    Branch { id, name, default, protected, current_state, annotations }
 }

@@ -37,9 +37,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] where the project is gone.
     pub async fn endpoints(&self, project_id: &str) -> Result<Vec<Endpoint>, Error> {
-        let reply: Endpoints = self
-            .send(self.request(LIST_ENDPOINTS, &[project_id])?)
-            .await?;
+        let reply: Endpoints = self.send(self.request(LIST_ENDPOINTS, &[project_id])?).await?;
         Ok(reply.endpoints)
     }
 
@@ -56,10 +54,7 @@ impl Client {
         let request = self
             .request(UPDATE_ENDPOINT, &[project_id, endpoint_id])?
             .json(&json!({ "endpoint": patch }))?;
-        let EndpointReply {
-            endpoint,
-            operations,
-        } = self.send(request).await?;
+        let EndpointReply { endpoint, operations } = self.send(request).await?;
         Ok((endpoint, operations))
     }
 
@@ -68,9 +63,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] where the project is gone.
     pub async fn operations(&self, project_id: &str) -> Result<Vec<Operation>, Error> {
-        let request = self
-            .request(LIST_OPERATIONS, &[project_id])?
-            .query("limit", OPERATIONS);
+        let request = self.request(LIST_OPERATIONS, &[project_id])?.query("limit", OPERATIONS);
         let reply: Operations = self.send(request).await?;
         Ok(reply.operations)
     }

@@ -44,10 +44,7 @@ impl ConnectionUri {
             return Err(BadUri("its scheme is not postgresql".to_owned()));
         }
         let host = decode("host", url.host_str().unwrap_or_default())?;
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let user = decode("user", url.username())?;
         let database = decode("database", url.path().strip_prefix('/').unwrap_or_default())?;
         for (what, value) in [("host", &host), ("user", &user), ("database", &database)] {
@@ -55,10 +52,7 @@ impl ConnectionUri {
                 return Err(BadUri(format!("it has no {what}")));
             }
         }
-        let password = url
-            .password()
-            .map(|password| decode("password", password))
-            .transpose()?;
+        let password = url.password().map(|password| decode("password", password)).transpose()?;
         let parts = Parts {
             text: SecretString::from(text),
             host,
@@ -68,9 +62,7 @@ impl ConnectionUri {
             password: password.map(SecretString::from),
             pooler_host: None,
         };
-        Ok(Self {
-            parts: Arc::new(parts),
-        })
+        Ok(Self { parts: Arc::new(parts) })
     }
 
     /// Adds the pooler's host, as `connection_parameters` tells it.
@@ -128,15 +120,7 @@ impl ConnectionUri {
 
 impl fmt::Debug for ConnectionUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts {
-            text: _,
-            host,
-            port,
-            database,
-            user,
-            password: _,
-            pooler_host,
-        } = &*self.parts;
+        let Parts { text: _, host, port, database, user, password: _, pooler_host } = &*self.parts;
         f.debug_struct("ConnectionUri")
             .field("host", host)
             .field("port", port)
@@ -188,22 +172,8 @@ mod tests {
                 Some("p/w:@+%"),
             ),
             ("postgresql://o@[::1]:6432/d", "::1", 6432, "d", "o", None),
-            (
-                "postgresql://o:@127.0.0.1/d",
-                "127.0.0.1",
-                5432,
-                "d",
-                "o",
-                None,
-            ),
-            (
-                "postgresql://o:gr%C3%BC%C3%9Fe@h/d",
-                "h",
-                5432,
-                "d",
-                "o",
-                Some("grüße"),
-            ),
+            ("postgresql://o:@127.0.0.1/d", "127.0.0.1", 5432, "d", "o", None),
+            ("postgresql://o:gr%C3%BC%C3%9Fe@h/d", "h", 5432, "d", "o", Some("grüße")),
         ];
         for (text, host, port, database, user, password) in cases {
             let uri = ConnectionUri::parse(text).expect(text);
@@ -211,11 +181,7 @@ mod tests {
                 (uri.host(), uri.port(), uri.database(), uri.user()),
                 (host, port, database, user)
             );
-            assert_eq!(
-                uri.password().map(|secret| secret.expose_secret()),
-                password,
-                "{text}"
-            );
+            assert_eq!(uri.password().map(|secret| secret.expose_secret()), password, "{text}");
             assert_eq!(uri.expose(), text);
         }
     }
@@ -247,9 +213,6 @@ mod tests {
     fn debug_keeps_the_password() {
         let uri = ConnectionUri::parse("postgresql://o:hunter2@h/d?sslmode=require").unwrap();
         let shown = format!("{uri:?} {uri:#?}");
-        assert!(
-            shown.contains("\"h\"") && !shown.contains("hunter2"),
-            "{shown}"
-        );
+        assert!(shown.contains("\"h\"") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -89,9 +89,7 @@ impl Client {
     /// # Errors
     /// After [`Error::Decode`] the project exists in all likelihood.
     pub async fn create_project(&self, new: &NewProject) -> Result<CreatedProject, Error> {
-        let request = self
-            .request(CREATE_PROJECT, &[])?
-            .json(&self.creation(new))?;
+        let request = self.request(CREATE_PROJECT, &[])?.json(&self.creation(new))?;
         let reply: CreateReply = self.send(request).await?;
         created(reply).map_err(|problem| Error::Decode {
             route: CREATE_PROJECT.name,
@@ -145,29 +143,14 @@ impl Client {
 
 /// Picks what the operator works with; says what is missing.
 fn created(reply: CreateReply) -> Result<CreatedProject, String> {
-    let CreateReply {
-        project,
-        branch,
-        endpoints,
-        connection_uris,
-        operations,
-    } = reply;
+    let CreateReply { project, branch, endpoints, connection_uris, operations } = reply;
     let endpoint = endpoints
         .into_iter()
         .find(|endpoint| endpoint.kind == EndpointKind::ReadWrite)
         .ok_or("no endpoint takes writes")?;
-    let details = connection_uris
-        .into_iter()
-        .next()
-        .ok_or("no connection URI")?;
+    let details = connection_uris.into_iter().next().ok_or("no connection URI")?;
     let connection = ConnectionUri::parse(&details.connection_uri)
         .map_err(|bad| bad.to_string())?
         .with_pooler_host(details.connection_parameters.pooler_host);
-    Ok(CreatedProject {
-        project,
-        branch_id: branch.id,
-        endpoint,
-        connection,
-        operations,
-    })
+    Ok(CreatedProject { project, branch_id: branch.id, endpoint, connection, operations })
 }

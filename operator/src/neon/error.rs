@@ -189,9 +189,7 @@ impl Error {
             Self::LimitReached(_) => "limit_reached",
             Self::Refused(_) | Self::Argument { .. } => "refused",
             Self::Unavailable(_) | Self::Unreachable { .. } => "unavailable",
-            Self::NoAnswer {
-                mutation: false, ..
-            } => "unavailable",
+            Self::NoAnswer { mutation: false, .. } => "unavailable",
             Self::NoAnswer { mutation: true, .. } | Self::OutcomeUnknown(_) => "unknown_outcome",
             Self::Decode { .. } => "decode",
             Self::Settings(_) => "settings",
@@ -214,9 +212,7 @@ impl Error {
         let Self::NotFound(answer) = self else {
             return false;
         };
-        let wrong_key = answer
-            .message
-            .contains("not allowed for organization API keys");
+        let wrong_key = answer.message.contains("not allowed for organization API keys");
         answer.status == 410 || (answer.from_neon && !wrong_key)
     }
 }

@@ -69,13 +69,7 @@ impl Client {
                      deleted_at: _,
                      recoverable_until: _,
                  }| {
-                    ProjectSummary {
-                        id,
-                        name,
-                        created_at,
-                        region_id,
-                        pg_version,
-                    }
+                    ProjectSummary { id, name, created_at, region_id, pg_version }
                 },
             )
             .collect();
@@ -90,22 +84,9 @@ impl Client {
         let (listed, _) = self.list_projects(name, true).await?;
         Ok(listed
             .into_iter()
-            .filter_map(
-                |Listed {
-                     id,
-                     name,
-                     deleted_at,
-                     recoverable_until,
-                     ..
-                 }| {
-                    Some(RecoverableProject {
-                        id,
-                        name,
-                        deleted_at: deleted_at?,
-                        recoverable_until,
-                    })
-                },
-            )
+            .filter_map(|Listed { id, name, deleted_at, recoverable_until, .. }| {
+                Some(RecoverableProject { id, name, deleted_at: deleted_at?, recoverable_until })
+            })
             .collect())
     }
 
@@ -136,10 +117,7 @@ impl Client {
             let unavailable = page.unavailable_project_ids.unwrap_or_default().len();
             complete &= unavailable == 0;
             let held = page.projects.len() + unavailable;
-            let new = page
-                .projects
-                .into_iter()
-                .filter(|listed| listed.name == name);
+            let new = page.projects.into_iter().filter(|listed| listed.name == name);
             found.extend(new.filter(|listed| ids.insert(listed.id.clone())));
             match pager.after(held, page.pagination) {
                 Next::Page(next) => cursor = Some(next),

@@ -34,11 +34,7 @@ pub(super) fn read(
     let neon = serde_json::from_slice::<GeneralError>(body).ok();
     let from_neon = neon.is_some();
     let (message, code, request_id) = match neon {
-        Some(GeneralError {
-            message,
-            code,
-            request_id,
-        }) => (message, code, request_id),
+        Some(GeneralError { message, code, request_id }) => (message, code, request_id),
         None => (excerpt(&String::from_utf8_lossy(body)), String::new(), None),
     };
     let request_id = request_id.or_else(|| {

@@ -40,10 +40,7 @@ pub(super) struct Pager {
 impl Pager {
     /// For pages of at most `limit` things.
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            seen: BTreeSet::new(),
-        }
+        Self { limit, seen: BTreeSet::new() }
     }
 
     /// `held` counts everything that took a place on the page, what could not be shown included.
@@ -68,10 +65,7 @@ mod tests {
     use super::{Next, Pager, Pagination};
 
     fn cursor(text: &str) -> Option<Pagination> {
-        Some(Pagination {
-            cursor: Some(text.to_owned()),
-            next: None,
-        })
+        Some(Pagination { cursor: Some(text.to_owned()), next: None })
     }
 
     #[test]
@@ -83,15 +77,8 @@ mod tests {
         assert_eq!(pager.after(3, None), Next::End, "no pagination");
         assert_eq!(pager.after(3, cursor("")), Next::End, "empty cursor");
         assert_eq!(pager.after(3, cursor("a")), Next::Circle, "repeated cursor");
-        let next = Some(Pagination {
-            cursor: None,
-            next: Some("c".to_owned()),
-        });
-        assert_eq!(
-            pager.after(3, next),
-            Next::Page("c".to_owned()),
-            "branches say next"
-        );
+        let next = Some(Pagination { cursor: None, next: Some("c".to_owned()) });
+        assert_eq!(pager.after(3, next), Next::Page("c".to_owned()), "branches say next");
     }
 
     #[test]

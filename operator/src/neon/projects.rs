@@ -15,16 +15,10 @@ use super::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct EndpointPatch {
     /// Fewest compute units.
-    #[serde(
-        rename = "autoscaling_limit_min_cu",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "autoscaling_limit_min_cu", skip_serializing_if = "Option::is_none")]
     pub autoscaling_min_cu: Option<f64>,
     /// Most compute units.
-    #[serde(
-        rename = "autoscaling_limit_max_cu",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "autoscaling_limit_max_cu", skip_serializing_if = "Option::is_none")]
     pub autoscaling_max_cu: Option<f64>,
     /// Idle seconds until it is suspended; 0 is Neon's default, -1 is never.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,10 +62,7 @@ impl Client {
     /// # Errors
     /// Everything else, a 404 included that is not Neon's own.
     pub async fn project(&self, id: &str) -> Result<Option<Project>, Error> {
-        match self
-            .send::<ProjectReply>(self.request(GET_PROJECT, &[id])?)
-            .await
-        {
+        match self.send::<ProjectReply>(self.request(GET_PROJECT, &[id])?).await {
             Ok(reply) => Ok(Some(reply.project).filter(|project| project.deleted_at.is_none())),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
@@ -87,10 +78,7 @@ impl Client {
         id: &str,
         name: &str,
     ) -> Result<(Project, Vec<Operation>), Error> {
-        let patch = ProjectPatch {
-            name: Some(name.to_owned()),
-            ..ProjectPatch::default()
-        };
+        let patch = ProjectPatch { name: Some(name.to_owned()), ..ProjectPatch::default() };
         self.update_project(id, &patch).await
     }
 
@@ -103,13 +91,8 @@ impl Client {
         id: &str,
         patch: &ProjectPatch,
     ) -> Result<(Project, Vec<Operation>), Error> {
-        let request = self
-            .request(UPDATE_PROJECT, &[id])?
-            .json(&json!({ "project": patch }))?;
-        let ProjectReply {
-            project,
-            operations,
-        } = self.send(request).await?;
+        let request = self.request(UPDATE_PROJECT, &[id])?.json(&json!({ "project": patch }))?;
+        let ProjectReply { project, operations } = self.send(request).await?;
         Ok((project, operations))
     }
 
@@ -118,10 +101,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] (422) where a branch is protected: the project is still there.
     pub async fn delete_project(&self, id: &str) -> Result<Deletion, Error> {
-        match self
-            .send::<IgnoredAny>(self.request(DELETE_PROJECT, &[id])?)
-            .await
-        {
+        match self.send::<IgnoredAny>(self.request(DELETE_PROJECT, &[id])?).await {
             Ok(IgnoredAny) => Ok(Deletion::Accepted),
             Err(error) if error.is_gone() => Ok(Deletion::AlreadyGone),
             Err(error) => Err(error),

@@ -31,11 +31,7 @@ pub struct Retries {
 
 impl Default for Retries {
     fn default() -> Self {
-        Self {
-            attempts: 4,
-            base: Duration::from_millis(250),
-            cap: Duration::from_secs(5),
-        }
+        Self { attempts: 4, base: Duration::from_millis(250), cap: Duration::from_secs(5) }
     }
 }
 
@@ -56,20 +52,13 @@ impl Retries {
 /// specification, but there is no key by which Neon could tell a second `POST /projects` from the first, and a
 /// gateway can say 503 for a server that has done its work: only there, the caller looks before asking again.
 pub(super) fn repeatable(route: &Route, error: &Error) -> bool {
-    let patient = error
-        .retry_after()
-        .is_none_or(|wait| wait <= LONGEST_RETRY_AFTER);
+    let patient = error.retry_after().is_none_or(|wait| wait <= LONGEST_RETRY_AFTER);
     match error {
         Error::Locked(_) | Error::RateLimited(_) => patient,
         Error::Unavailable(_) => patient && route.effect != Effect::Create,
         Error::Unreachable { .. } => true,
-        Error::NoAnswer { .. }
-        | Error::Decode {
-            truncated: true, ..
-        } => !route.is_mutation(),
-        Error::Decode {
-            truncated: false, ..
-        }
+        Error::NoAnswer { .. } | Error::Decode { truncated: true, .. } => !route.is_mutation(),
+        Error::Decode { truncated: false, .. }
         | Error::Unauthorized(_)
         | Error::Forbidden(_)
         | Error::NotFound(_)

@@ -31,17 +31,11 @@ pub(super) struct Route {
 
 impl Route {
     const fn read(name: &'static str) -> Self {
-        Self {
-            name,
-            effect: Effect::Read,
-        }
+        Self { name, effect: Effect::Read }
     }
 
     const fn change(name: &'static str) -> Self {
-        Self {
-            name,
-            effect: Effect::Change,
-        }
+        Self { name, effect: Effect::Change }
     }
 
     /// Whether it changes anything at Neon.
@@ -53,10 +47,7 @@ impl Route {
 pub(super) const AUTH: Route = Route::read("GET /auth");
 pub(super) const LIST_PROJECTS: Route = Route::read("GET /projects");
 pub(super) const GET_PROJECT: Route = Route::read("GET /projects/{project_id}");
-pub(super) const CREATE_PROJECT: Route = Route {
-    name: "POST /projects",
-    effect: Effect::Create,
-};
+pub(super) const CREATE_PROJECT: Route = Route { name: "POST /projects", effect: Effect::Create };
 pub(super) const UPDATE_PROJECT: Route = Route::change("PATCH /projects/{project_id}");
 pub(super) const DELETE_PROJECT: Route = Route::change("DELETE /projects/{project_id}");
 pub(super) const LIST_ENDPOINTS: Route = Route::read("GET /projects/{project_id}/endpoints");
@@ -101,10 +92,7 @@ impl Request {
                 .map_err(|()| Error::settings("the URL of the Neon API can have no path"))?;
             segments.pop_if_empty();
             for part in path.trim_start_matches('/').split('/') {
-                match part
-                    .strip_prefix('{')
-                    .and_then(|part| part.strip_suffix('}'))
-                {
+                match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
                     None => segments.push(part),
                     Some(what) => {
                         let value = arguments.next().copied().unwrap_or_default();
@@ -113,12 +101,7 @@ impl Request {
                 };
             }
         }
-        Ok(Self {
-            route,
-            method,
-            url,
-            body: None,
-        })
+        Ok(Self { route, method, url, body: None })
     }
 
     /// Adds one pair to the query, encoded.
@@ -144,24 +127,15 @@ fn checked<'a>(what: &str, value: &'a str) -> Result<&'a str, Error> {
         "endpoint_id" => ("the endpoint id", is_id(value)),
         _ => ("the role name", !matches!(value, "" | "." | "..")),
     };
-    if good {
-        Ok(value)
-    } else {
-        Err(bad(what, value))
-    }
+    if good { Ok(value) } else { Err(bad(what, value)) }
 }
 
 /// `^[a-z0-9-]{1,60}$`
 pub(super) fn is_id(value: &str) -> bool {
     (1..=60).contains(&value.len())
-        && value
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && value.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 fn bad(what: &'static str, value: &str) -> Error {
-    Error::Argument {
-        what,
-        value: value.chars().take(60).collect(),
-    }
+    Error::Argument { what, value: value.chars().take(60).collect() }
 }

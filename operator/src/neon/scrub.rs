@@ -8,16 +8,11 @@ const HIDDEN: &str = "***";
 
 /// The text without secrets.
 pub(super) fn scrub(text: &str, api_key: &str) -> String {
-    let text = if api_key.len() < 4 {
-        text.to_owned()
-    } else {
-        text.replace(api_key, HIDDEN)
-    };
+    let text = if api_key.len() < 4 { text.to_owned() } else { text.replace(api_key, HIDDEN) };
     let text = hide_userinfo(&text);
     let text = hide_after(&text, "bearer ", is_token);
-    let text = hide_after(&text, "password", |c| {
-        !c.is_whitespace() && !matches!(c, '&' | ',' | '}')
-    });
+    let text =
+        hide_after(&text, "password", |c| !c.is_whitespace() && !matches!(c, '&' | ',' | '}'));
     let text = hide_after(&text, "napi_", is_token);
     hide_after(&text, "npg_", is_token)
 }
@@ -67,9 +62,7 @@ fn hide_after(text: &str, marker: &str, secret: impl Fn(char) -> bool) -> String
             }
             start += gap;
         }
-        let end = text[start..]
-            .find(|c| !secret(c))
-            .map_or(text.len(), |length| start + length);
+        let end = text[start..].find(|c| !secret(c)).map_or(text.len(), |length| start + length);
         out.push_str(&text[done..start]);
         if end > start {
             out.push_str(HIDDEN);
@@ -88,39 +81,15 @@ mod tests {
     fn secrets_go_and_the_rest_stays() {
         let cases = [
             ("key k3y-of-ours is bad", "key *** is bad"),
-            (
-                "see postgresql://u:p@ss w0rd",
-                "see postgresql://***@ss w0rd",
-            ),
-            (
-                "see \"postgresql://u:p@h/d?x=1\" now",
-                "see \"postgresql://***@h/d?x=1\" now",
-            ),
+            ("see postgresql://u:p@ss w0rd", "see postgresql://***@ss w0rd"),
+            ("see \"postgresql://u:p@h/d?x=1\" now", "see \"postgresql://***@h/d?x=1\" now"),
             ("two a://b:c@d and e://f:g@h", "two a://***@d and e://***@h"),
-            (
-                "https://neon.tech/docs stays",
-                "https://neon.tech/docs stays",
-            ),
-            (
-                "Authorization: Bearer abc.def, and so on",
-                "Authorization: Bearer ***, and so on",
-            ),
-            (
-                r#"{"password":"s3cret","role":"r"}"#,
-                r#"{"password":"***,"role":"r"}"#,
-            ),
-            (
-                "host=h password=s3cret user=u",
-                "host=h password=*** user=u",
-            ),
-            (
-                "password authentication failed",
-                "password authentication failed",
-            ),
-            (
-                "supplied credentials do not pass",
-                "supplied credentials do not pass",
-            ),
+            ("https://neon.tech/docs stays", "https://neon.tech/docs stays"),
+            ("Authorization: Bearer abc.def, and so on", "Authorization: Bearer ***, and so on"),
+            (r#"{"password":"s3cret","role":"r"}"#, r#"{"password":"***,"role":"r"}"#),
+            ("host=h password=s3cret user=u", "host=h password=*** user=u"),
+            ("password authentication failed", "password authentication failed"),
+            ("supplied credentials do not pass", "supplied credentials do not pass"),
             ("npg_AbC123xyz leaked", "npg_*** leaked"),
             ("token napi_abc123.", "token napi_***"),
             ("PASSWORD: äöü ende", "PASSWORD: *** ende"),

@@ -28,9 +28,7 @@ type Calls = Arc<Mutex<Vec<String>>>;
 fn settings(base_url: &str) -> Settings {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
+        rustls::crypto::ring::default_provider().install_default().ok();
     });
     Settings {
         base_url: Url::parse(base_url).unwrap(),
@@ -50,9 +48,7 @@ fn client_with(settings: Settings) -> (Client, Calls) {
     let calls = Calls::default();
     let log = Arc::clone(&calls);
     let hear = move |call: &Call| {
-        log.lock()
-            .unwrap()
-            .push(format!("{} {}", call.route, call.status));
+        log.lock().unwrap().push(format!("{} {}", call.route, call.status));
     };
     (Client::new(settings, hear).unwrap(), calls)
 }

@@ -63,11 +63,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<T, Error> {
         let started = Instant::now();
-        let time = self
-            .inner
-            .settings
-            .timeout
-            .min(deadline.saturating_duration_since(started));
+        let time = self.inner.settings.timeout.min(deadline.saturating_duration_since(started));
         let received = self.exchange(request, time).await;
         let status = match &received {
             Ok(received) => CallStatus::Code(received.status.as_u16()),
@@ -75,11 +71,7 @@ impl Client {
             Err(_) => CallStatus::Transport,
         };
         let route = request.route;
-        (self.inner.on_call)(&Call {
-            route: route.name,
-            status,
-            elapsed: started.elapsed(),
-        });
+        (self.inner.on_call)(&Call { route: route.name, status, elapsed: started.elapsed() });
         let received = received.map_err(|error| lost(&route, error))?;
         let key = self.inner.settings.api_key.expose_secret();
         let status = received.status.as_u16();
@@ -105,9 +97,7 @@ impl Client {
             .header(ACCEPT, "application/json")
             .timeout(time);
         if let Some(body) = &request.body {
-            builder = builder
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone());
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         let mut response = builder.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -118,11 +108,7 @@ impl Client {
                 break; // what is left unread makes the JSON end too early, which is reported as such
             }
         }
-        Ok(Received {
-            status,
-            headers,
-            body,
-        })
+        Ok(Received { status, headers, body })
     }
 }
 
@@ -130,16 +116,10 @@ fn lost(route: &Route, error: reqwest::Error) -> Error {
     let (timeout, unsent) = (error.is_timeout(), error.is_connect());
     let source = error.without_url();
     match unsent {
-        true => Error::Unreachable {
-            route: route.name,
-            source,
-        },
-        false => Error::NoAnswer {
-            route: route.name,
-            mutation: route.is_mutation(),
-            timeout,
-            source,
-        },
+        true => Error::Unreachable { route: route.name, source },
+        false => {
+            Error::NoAnswer { route: route.name, mutation: route.is_mutation(), timeout, source }
+        }
     }
 }
 

@@ -173,10 +173,7 @@ pub struct Operation {
 impl Operation {
     /// Whether it is over and did what it should, or had nothing to do.
     pub fn is_finished(&self) -> bool {
-        matches!(
-            self.status,
-            OperationStatus::Finished | OperationStatus::Skipped
-        )
+        matches!(self.status, OperationStatus::Finished | OperationStatus::Skipped)
     }
 
     /// Whether it is over and did not do it.

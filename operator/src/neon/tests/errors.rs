@@ -17,29 +17,14 @@ async fn both(reply: impl Fn() -> Reply) -> (Error, Error) {
     settings.retries.attempts = 1;
     let (client, _) = client_with(settings);
     let read = client.endpoints("p-1").await.unwrap_err();
-    (
-        read,
-        client.create_project(&new_project()).await.unwrap_err(),
-    )
+    (read, client.create_project(&new_project()).await.unwrap_err())
 }
 
 /// Status, Neon's code and message; the category that this gives a read, and a change.
 const STATUSES: [(u16, &str, &str, &str, &str); 23] = [
     (400, "", "project (field required)", "refused", "refused"),
-    (
-        400,
-        "",
-        "org_id is required, you can find it …",
-        "refused",
-        "refused",
-    ),
-    (
-        401,
-        "",
-        "supplied credentials do not pass authentication",
-        "unauthorized",
-        "unauthorized",
-    ),
+    (400, "", "org_id is required, you can find it …", "refused", "refused"),
+    (401, "", "supplied credentials do not pass authentication", "unauthorized", "unauthorized"),
     (402, "", "payment", "refused", "refused"),
     (403, "", "no", "forbidden", "forbidden"),
     (404, "", "project not found", "not_found", "not_found"),
@@ -48,34 +33,10 @@ const STATUSES: [(u16, &str, &str, &str, &str); 23] = [
     (410, "", "gone", "not_found", "not_found"),
     (412, "", "no password", "refused", "refused"),
     (422, "", "branch not ready yet", "refused", "refused"),
-    (
-        422,
-        "PROJECTS_LIMIT_EXCEEDED",
-        "projects limit exceeded",
-        "limit_reached",
-        "limit_reached",
-    ),
-    (
-        403,
-        "",
-        "projects limit exceeded",
-        "limit_reached",
-        "limit_reached",
-    ),
-    (
-        423,
-        "",
-        "running conflicting operations",
-        "locked",
-        "locked",
-    ),
-    (
-        429,
-        "RATE_LIMIT_EXCEEDED",
-        "slow down",
-        "rate_limited",
-        "rate_limited",
-    ),
+    (422, "PROJECTS_LIMIT_EXCEEDED", "projects limit exceeded", "limit_reached", "limit_reached"),
+    (403, "", "projects limit exceeded", "limit_reached", "limit_reached"),
+    (423, "", "running conflicting operations", "locked", "locked"),
+    (429, "RATE_LIMIT_EXCEEDED", "slow down", "rate_limited", "rate_limited"),
     (500, "", "oops", "unavailable", "unknown_outcome"),
     (501, "", "oops", "unavailable", "unknown_outcome"),
     (502, "", "oops", "unavailable", "unknown_outcome"),
@@ -91,19 +52,12 @@ async fn every_status_has_its_category() {
     for (status, code, message, read, change) in STATUSES {
         let body = json!({"request_id": "r-9", "code": code, "message": message});
         let errors = both(|| Reply::json(status, body.clone())).await;
-        assert_eq!(
-            (errors.0.category(), errors.1.category()),
-            (read, change),
-            "{status}"
-        );
+        assert_eq!((errors.0.category(), errors.1.category()), (read, change), "{status}");
         assert!(!errors.0.outcome_unknown());
         assert_eq!(errors.1.outcome_unknown(), change == "unknown_outcome");
         assert_eq!(errors.0.status(), Some(status));
         let shown = errors.0.to_string();
-        assert!(
-            shown.contains(message) && shown.contains("request r-9"),
-            "{shown}"
-        );
+        assert!(shown.contains(message) && shown.contains("request r-9"), "{shown}");
         assert!(std::error::Error::source(&errors.0).is_none());
     }
 }
@@ -113,10 +67,7 @@ async fn any_body_survives() {
     let long = "x".repeat(100_000);
     let cases = [
         ("", "no message"),
-        (
-            "<html><body>Bad\n\n gateway</body></html>",
-            "HTML page: Bad gateway",
-        ),
+        ("<html><body>Bad\n\n gateway</body></html>", "HTML page: Bad gateway"),
         ("upstream down", "upstream down"),
         ("{\"message\":17}", "17"),
         ("[]", "[]"),
@@ -126,10 +77,7 @@ async fn any_body_survives() {
         let reply = || Reply::html(500, body).header("x-neon-ret-request-id", "r-header");
         let (read, _) = both(reply).await;
         let shown = read.to_string();
-        assert!(
-            shown.contains(expected) && shown.len() < 500,
-            "{body:.50}: {shown}"
-        );
+        assert!(shown.contains(expected) && shown.len() < 500, "{body:.50}: {shown}");
         assert!(shown.contains("r-header"), "{shown}");
     }
 }
@@ -144,13 +92,8 @@ async fn gone(reply: impl Fn() -> Reply) -> (Result<bool, Error>, Result<Deletio
 
 #[tokio::test]
 async fn gone_is_what_neon_itself_calls_gone() {
-    for reply in [
-        Reply::error(404, "project not found"),
-        Reply::error(410, "gone"),
-    ] {
-        let Reply::Whole(status, _, body) = reply else {
-            panic!("whole")
-        };
+    for reply in [Reply::error(404, "project not found"), Reply::error(410, "gone")] {
+        let Reply::Whole(status, _, body) = reply else { panic!("whole") };
         let (looked, deleted) = gone(|| Reply::html(status, &body)).await;
         assert!(looked.unwrap());
         assert_eq!(deleted.unwrap(), Deletion::AlreadyGone);
@@ -179,23 +122,15 @@ async fn what_would_change_the_path_is_not_sent() {
     let server = Server::start([]).await;
     let (client, calls) = client(&server.url);
     let long = "a".repeat(61);
-    for id in [
-        "", "..", ".", "P-1", "p_1", "p/1", "p 1", "p?x", "p%2f", &long,
-    ] {
+    for id in ["", "..", ".", "P-1", "p_1", "p/1", "p 1", "p?x", "p%2f", &long] {
         let error = client.project(id).await.unwrap_err();
         assert_eq!(error.category(), "refused", "{id}");
     }
     for role in ["", ".", ".."] {
-        client
-            .reveal_password("p-1", "br-1", role)
-            .await
-            .unwrap_err();
+        client.reveal_password("p-1", "br-1", role).await.unwrap_err();
     }
     assert!(server.lines().is_empty() && calls.lock().unwrap().is_empty());
-    client
-        .reveal_password("p-1", "br-1", "a/b ü?")
-        .await
-        .unwrap_err();
+    client.reveal_password("p-1", "br-1", "a/b ü?").await.unwrap_err();
     let expected = "GET /api/v2/projects/p-1/branches/br-1/roles/a%2Fb%20%C3%BC%3F/reveal_password";
     assert_eq!(server.lines(), [expected]);
 }
@@ -208,10 +143,7 @@ async fn a_redirect_is_not_followed() {
     ])
     .await;
     let (client, _) = client(&server.url);
-    assert_eq!(
-        client.project("p-1").await.unwrap_err().category(),
-        "refused"
-    );
+    assert_eq!(client.project("p-1").await.unwrap_err().category(), "refused");
     assert_eq!(server.lines().len(), 1);
 }
 

@@ -25,10 +25,7 @@ fn page(from: usize, count: usize, name: &str) -> Value {
 async fn all_pages_are_read_and_partial_matches_dropped() {
     let mut second = page(1400, 397, "tenant-a-old");
     second["unavailable_project_ids"] = json!(["p-7", "p-8"]);
-    second["projects"]
-        .as_array_mut()
-        .unwrap()
-        .push(listed(5, "tenant-a"));
+    second["projects"].as_array_mut().unwrap().push(listed(5, "tenant-a"));
     let mut third = page(2000, 2, "xtenant-a");
     let mut deleted = listed(6, "tenant-a");
     deleted["deleted_at"] = json!("2026-11-23T12:30:00Z");
@@ -38,27 +35,17 @@ async fn all_pages_are_read_and_partial_matches_dropped() {
     let server = Server::start(pages).await;
     let (client, _) = client(&server.url);
     let search = client.find_projects("tenant-a").await.unwrap();
-    let ids: Vec<_> = search
-        .projects
-        .iter()
-        .map(|project| project.id.as_str())
-        .collect();
+    let ids: Vec<_> = search.projects.iter().map(|project| project.id.as_str()).collect();
     assert_eq!(ids, ["p-5", "p-4"], "exact name, alive, once each");
     assert!(!search.complete, "two were not available");
     let cursors: Vec<_> = server
         .seen()
         .iter()
         .map(|seen| {
-            seen.query
-                .iter()
-                .find(|(name, _)| name == "cursor")
-                .map(|(_, value)| value.clone())
+            seen.query.iter().find(|(name, _)| name == "cursor").map(|(_, value)| value.clone())
         })
         .collect();
-    assert_eq!(
-        cursors,
-        [None, Some("p-1399".to_owned()), Some("p-1796".to_owned())]
-    );
+    assert_eq!(cursors, [None, Some("p-1399".to_owned()), Some("p-1796".to_owned())]);
 }
 
 #[tokio::test]
@@ -71,11 +58,7 @@ async fn the_query_is_encoded_and_names_the_organization() {
     assert!(search.projects.is_empty() && search.complete);
     let seen = &server.seen()[0];
     assert_eq!(seen.line, "GET /api/v2/projects");
-    let expected = [
-        ("search", "a b&limit=1/ü?#"),
-        ("limit", "400"),
-        ("org_id", "org-1"),
-    ];
+    let expected = [("search", "a b&limit=1/ü?#"), ("limit", "400"), ("org_id", "org-1")];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(seen.query, expected);
 }
@@ -108,15 +91,8 @@ async fn recoverable_projects_are_listed_apart() {
     let found = client.recoverable("t").await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].id, "p-2");
-    assert_eq!(
-        found[0].recoverable_until,
-        "2026-11-30T12:30:00Z".parse().ok()
-    );
-    assert!(
-        server.seen()[0]
-            .query
-            .contains(&("recoverable".to_owned(), "true".to_owned()))
-    );
+    assert_eq!(found[0].recoverable_until, "2026-11-30T12:30:00Z".parse().ok());
+    assert!(server.seen()[0].query.contains(&("recoverable".to_owned(), "true".to_owned())));
 }
 
 #[tokio::test]
@@ -138,9 +114,5 @@ async fn branches_carry_their_annotations() {
     let branches = client.branches("p-1").await.unwrap();
     assert_eq!(branches[0].annotations["uid"], "u-1");
     assert!(branches[0].default && !branches[1].default && branches[1].annotations.is_empty());
-    assert_eq!(
-        server.lines().len(),
-        1,
-        "a short page has no successor, whatever its cursor"
-    );
+    assert_eq!(server.lines().len(), 1, "a short page has no successor, whatever its cursor");
 }

@@ -20,21 +20,8 @@ async fn a_reset_after_a_change_is_unknown_and_not_repeated() {
     let (url, count) = resetting(usize::MAX, "").await;
     let (client, calls) = client(&url);
     let error = client.create_project(&new_project()).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NoAnswer {
-                mutation: true,
-                timeout: false,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    assert_eq!(
-        (error.category(), error.outcome_unknown()),
-        ("unknown_outcome", true)
-    );
+    assert!(matches!(error, Error::NoAnswer { mutation: true, timeout: false, .. }), "{error:?}");
+    assert_eq!((error.category(), error.outcome_unknown()), ("unknown_outcome", true));
     assert_eq!(error.status(), None);
     assert_eq!(*count.lock().unwrap(), 1);
     assert_eq!(*calls.lock().unwrap(), ["POST /projects transport"]);
@@ -55,27 +42,11 @@ async fn time_runs_out() {
     settings.timeout = Duration::from_millis(100);
     settings.retries.attempts = 2;
     let (client, calls) = client_with(settings);
-    let error = client
-        .update_project("p-1", &ProjectPatch::default())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NoAnswer {
-                mutation: true,
-                timeout: true,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    let error = client.update_project("p-1", &ProjectPatch::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { mutation: true, timeout: true, .. }), "{error:?}");
     assert!(error.outcome_unknown());
     let error = client.project("p-1").await.unwrap_err();
-    assert_eq!(
-        (error.category(), error.outcome_unknown()),
-        ("unavailable", false)
-    );
+    assert_eq!((error.category(), error.outcome_unknown()), ("unavailable", false));
     let timeout = CallStatus::Timeout;
     let expected = ["PATCH", "GET", "GET"]
         .map(|method| format!("{method} /projects/{{project_id}} {timeout}"));
@@ -84,18 +55,11 @@ async fn time_runs_out() {
 
 #[tokio::test]
 async fn a_connection_that_was_never_made_changed_nothing() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (client, calls) = client(&format!("http://{port}/api/v2"));
     let error = client.create_project(&new_project()).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
-    assert_eq!(
-        (error.category(), error.outcome_unknown()),
-        ("unavailable", false)
-    );
+    assert_eq!((error.category(), error.outcome_unknown()), ("unavailable", false));
     assert_eq!(*calls.lock().unwrap(), ["POST /projects transport"; 4]);
 }
 
@@ -123,10 +87,7 @@ async fn json_that_ends_too_early_is_asked_again_for_a_read_only() {
     let (client, _) = client(&server.url);
     client.project("p-1").await.unwrap().unwrap();
     let error = client.create_project(&new_project()).await.unwrap_err();
-    assert_eq!(
-        (error.category(), error.outcome_unknown()),
-        ("decode", true)
-    );
+    assert_eq!((error.category(), error.outcome_unknown()), ("decode", true));
     assert_eq!(server.lines().len(), 3);
 }
 
@@ -139,8 +100,5 @@ async fn the_html_page_of_a_gateway_survives() {
     let error = client.create_project(&new_project()).await.unwrap_err();
     assert!(error.outcome_unknown());
     let shown = error.to_string();
-    assert!(
-        shown.contains("524: A timeout occurred") && !shown.contains('<'),
-        "{shown}"
-    );
+    assert!(shown.contains("524: A timeout occurred") && !shown.contains('<'), "{shown}");
 }

@@ -27,10 +27,7 @@ async fn locked_and_unavailable_are_asked_again_whatever_the_method() {
         let server = Server::start([trouble(), project(), trouble(), project(), trouble()]).await;
         let (client, calls) = client(&server.url);
         client.project("p-1").await.unwrap().unwrap();
-        client
-            .update_project("p-1", &ProjectPatch::default())
-            .await
-            .unwrap();
+        client.update_project("p-1", &ProjectPatch::default()).await.unwrap();
         client.delete_project("p-1").await.unwrap_err(); // the script ends: 418
         let expected = [("GET", 200), ("PATCH", 200), ("DELETE", 418)].map(|(method, end)| {
             let route = format!("{method} /projects/{{project_id}}");
@@ -44,10 +41,7 @@ async fn locked_and_unavailable_are_asked_again_whatever_the_method() {
 async fn attempts_are_bounded() {
     let server = Server::start((0..9).map(|_| Reply::error(423, "still locked"))).await;
     let (client, calls) = client(&server.url);
-    let error = client
-        .update_endpoint("p-1", "ep-1", &EndpointPatch::default())
-        .await
-        .unwrap_err();
+    let error = client.update_endpoint("p-1", "ep-1", &EndpointPatch::default()).await.unwrap_err();
     assert_eq!((error.category(), error.status()), ("locked", Some(423)));
     assert_eq!(calls.lock().unwrap().len(), 4);
 }
@@ -65,10 +59,7 @@ async fn a_read_is_asked_again_after_any_server_error_and_a_change_never() {
         let (client, _) = client(&server.url);
         let errors = [
             client.create_project(&new_project()).await.unwrap_err(),
-            client
-                .update_project("p-1", &ProjectPatch::default())
-                .await
-                .unwrap_err(),
+            client.update_project("p-1", &ProjectPatch::default()).await.unwrap_err(),
             client.delete_project("p-1").await.unwrap_err(),
         ];
         for error in errors {
@@ -81,19 +72,12 @@ async fn a_read_is_asked_again_after_any_server_error_and_a_change_never() {
 
 #[tokio::test]
 async fn a_creation_is_asked_again_only_where_nothing_can_have_been_made() {
-    let cases = [
-        (423, 4, "locked"),
-        (429, 4, "rate_limited"),
-        (503, 1, "unavailable"),
-    ];
+    let cases = [(423, 4, "locked"), (429, 4, "rate_limited"), (503, 1, "unavailable")];
     for (status, requests, category) in cases {
         let server = Server::start((0..9).map(|_| Reply::error(status, "not now"))).await;
         let (client, _) = client(&server.url);
         let error = client.create_project(&new_project()).await.unwrap_err();
-        assert_eq!(
-            (error.category(), error.outcome_unknown()),
-            (category, false)
-        );
+        assert_eq!((error.category(), error.outcome_unknown()), (category, false));
         assert_eq!(server.lines().len(), requests, "{status}");
     }
 }
@@ -143,11 +127,7 @@ fn retry_after_is_read_in_every_form() {
         ("99999999999999999999999", None),
     ];
     for (value, seconds) in cases {
-        assert_eq!(
-            retry_after(value, now),
-            seconds.map(Duration::from_secs),
-            "{value}"
-        );
+        assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value}");
     }
 }
 

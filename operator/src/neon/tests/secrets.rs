@@ -71,16 +71,10 @@ async fn errors_and_logs_are_clean() {
         Reply::error(401, &message),
         Reply::error(503, &message),
         Reply::error(503, &message),
-        Reply::json(
-            400,
-            json!({"code": KEY, "message": message, "request_id": KEY}),
-        ),
+        Reply::json(400, json!({"code": KEY, "message": message, "request_id": KEY})),
         Reply::html(524, &format!("<html><title>{message}</title></html>")),
         Reply::html(502, &message),
-        Reply::json(
-            200,
-            json!({"project": {"id": uri, "name": {"password": PASSWORD}}}),
-        ),
+        Reply::json(200, json!({"project": {"id": uri, "name": {"password": PASSWORD}}})),
         Reply::json(200, json!({"project": format!("{KEY} {uri}")})),
         Reply::html(200, &uri),
     ];
@@ -88,10 +82,7 @@ async fn errors_and_logs_are_clean() {
     let (client, calls) = client(&server.url);
     let mut shown = format!("{client:?} {:?}", settings(&server.url));
     for _ in 0..6 {
-        let error = client
-            .update_project("p-1", &ProjectPatch::default())
-            .await
-            .unwrap_err();
+        let error = client.update_project("p-1", &ProjectPatch::default()).await.unwrap_err();
         shown.push_str(&everything(&error));
     }
     assert!(calls.lock().unwrap().len() >= 8, "every reply was used");
@@ -106,9 +97,7 @@ async fn a_broken_connection_shows_no_url() {
     let (url, _) = resetting(usize::MAX, "").await;
     let (client, _) = client(&url);
     let mut shown = everything(&client.create_project(&new_project()).await.unwrap_err());
-    shown.push_str(&everything(
-        &client.find_projects("a-name").await.unwrap_err(),
-    ));
+    shown.push_str(&everything(&client.find_projects("a-name").await.unwrap_err()));
     assert_clean(&shown);
     assert!(!shown.contains("a-name"), "{shown}");
 }

@@ -33,27 +33,16 @@ pub(super) enum Reply {
 
 impl Reply {
     pub(super) fn json(status: u16, body: Value) -> Self {
-        Self::Whole(
-            status,
-            vec![("content-type", "application/json".into())],
-            body.to_string(),
-        )
+        Self::Whole(status, vec![("content-type", "application/json".into())], body.to_string())
     }
 
     /// Neon's error object.
     pub(super) fn error(status: u16, message: &str) -> Self {
-        Self::json(
-            status,
-            json!({"request_id": "req-1", "code": "", "message": message}),
-        )
+        Self::json(status, json!({"request_id": "req-1", "code": "", "message": message}))
     }
 
     pub(super) fn html(status: u16, body: &str) -> Self {
-        Self::Whole(
-            status,
-            vec![("content-type", "text/html".into())],
-            body.into(),
-        )
+        Self::Whole(status, vec![("content-type", "text/html".into())], body.into())
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -115,9 +104,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
     let query = head.uri.query().unwrap_or_default();
     server.seen.lock().unwrap().push(Seen {
         line: format!("{} {}", head.method, head.uri.path()),
-        query: url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect(),
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         authorization: text("authorization"),
         user_agent: text("user-agent"),
         body: serde_json::from_slice(&body).unwrap_or_default(),
@@ -182,10 +169,7 @@ async fn read_request(stream: &mut tokio::net::TcpStream) {
         let Some(end) = read.find("\r\n\r\n") else {
             continue;
         };
-        let body = read
-            .split("content-length: ")
-            .nth(1)
-            .and_then(|rest| rest.split("\r\n").next());
+        let body = read.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
         let wanted = body.map_or(0, |length| length.trim().parse::<usize>().unwrap());
         if length == 0 || text.len() >= end + 4 + wanted {
             return;

@@ -81,10 +81,7 @@ async fn a_creation_sends_and_gives_everything() {
     let seen = &server.seen()[0];
     assert_eq!(seen.line, "POST /api/v2/projects");
     assert_eq!(seen.authorization, format!("Bearer {KEY}"));
-    assert_eq!(
-        seen.user_agent,
-        concat!("tenantry-operator/", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(seen.user_agent, concat!("tenantry-operator/", env!("CARGO_PKG_VERSION")));
     let expected = json!({"project": {
         "name": "tenantry-c-u", "region_id": "aws-us-east-2", "pg_version": 17, "org_id": "org-1",
         "history_retention_seconds": 3600,
@@ -94,16 +91,10 @@ async fn a_creation_sends_and_gives_everything() {
             "annotations": {"uid": "u-1"}},
     }});
     assert_eq!(seen.body, expected);
-    assert_eq!(
-        (created.project.id.as_str(), created.branch_id.as_str()),
-        ("p-1", "br-1")
-    );
+    assert_eq!((created.project.id.as_str(), created.branch_id.as_str()), ("p-1", "br-1"));
     assert_eq!(created.endpoint.id, "ep-1", "the one that takes writes");
     assert_eq!(created.connection.port(), 5433);
-    assert_eq!(
-        created.connection.pooler_host(),
-        Some("ep-1-pooler.neon.test")
-    );
+    assert_eq!(created.connection.pooler_host(), Some("ep-1-pooler.neon.test"));
     assert_eq!(created.operations.len(), 1);
     assert_eq!(*calls.lock().unwrap(), ["POST /projects 201"]);
 }
@@ -122,14 +113,8 @@ async fn a_creation_that_cannot_be_read_has_happened() {
         let server = Server::start([Reply::json(201, body)]).await;
         let (client, _) = client(&server.url);
         let error = client.create_project(&new_project()).await.unwrap_err();
-        assert_eq!(
-            (error.category(), error.outcome_unknown()),
-            ("decode", true)
-        );
-        assert!(
-            !format!("{error} {error:?}").contains("hunter2"),
-            "{error:?}"
-        );
+        assert_eq!((error.category(), error.outcome_unknown()), ("decode", true));
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 }
 
@@ -138,28 +123,19 @@ async fn patches_send_only_what_changes() {
     let endpoint = json!({"endpoint": endpoint_json("ep-1", "read_write"),
                           "operations": [operation_json("apply_config", "running")]});
     let project = json!({"project": project_json(), "operations": []});
-    let script = [
-        Reply::json(200, project.clone()),
-        Reply::json(200, project),
-        Reply::json(200, endpoint),
-    ];
+    let script =
+        [Reply::json(200, project.clone()), Reply::json(200, project), Reply::json(200, endpoint)];
     let server = Server::start(script).await;
     let (client, _) = client(&server.url);
     client.rename_project("p-1", "new").await.unwrap();
-    let settings = EndpointPatch {
-        suspend_timeout_seconds: Some(-1),
-        ..EndpointPatch::default()
-    };
+    let settings = EndpointPatch { suspend_timeout_seconds: Some(-1), ..EndpointPatch::default() };
     let patch = ProjectPatch {
         history_retention_seconds: Some(0),
         default_endpoint_settings: Some(settings),
         ..ProjectPatch::default()
     };
     client.update_project("p-1", &patch).await.unwrap();
-    let patch = EndpointPatch {
-        autoscaling_max_cu: Some(4.0),
-        ..EndpointPatch::default()
-    };
+    let patch = EndpointPatch { autoscaling_max_cu: Some(4.0), ..EndpointPatch::default() };
     let (endpoint, operations) = client.update_endpoint("p-1", "ep-1", &patch).await.unwrap();
     assert_eq!((endpoint.autoscaling_max_cu, operations.len()), (2.0, 1));
     let bodies: Vec<_> = server.seen().into_iter().map(|seen| seen.body).collect();
@@ -178,10 +154,7 @@ async fn unknown_words_are_kept() {
     endpoint["current_state"] = json!("sleeping");
     let statuses = ["skipped", "cancelled", "cancelling", "pondering"];
     let operations = statuses.map(|status| operation_json("epc_sync", status));
-    let script = [
-        json!({"endpoints": [endpoint]}),
-        json!({"operations": operations}),
-    ];
+    let script = [json!({"endpoints": [endpoint]}), json!({"operations": operations})];
     let server = Server::start(script.map(|body| Reply::json(200, body))).await;
     let (client, _) = client(&server.url);
     let endpoint = client.endpoints("p-1").await.unwrap().remove(0);
@@ -189,18 +162,9 @@ async fn unknown_words_are_kept() {
     assert_eq!(endpoint.state, EndpointState::Other("sleeping".to_owned()));
     assert_eq!(endpoint.pending_state, Some(EndpointState::Active));
     let operations = client.operations("p-1").await.unwrap();
-    let over: Vec<_> = operations
-        .iter()
-        .map(|o| (o.is_finished(), o.is_failed()))
-        .collect();
-    assert_eq!(
-        over,
-        [(true, false), (false, true), (false, false), (false, false)]
-    );
-    assert_eq!(
-        operations[3].status,
-        OperationStatus::Other("pondering".to_owned())
-    );
+    let over: Vec<_> = operations.iter().map(|o| (o.is_finished(), o.is_failed())).collect();
+    assert_eq!(over, [(true, false), (false, true), (false, false), (false, false)]);
+    assert_eq!(operations[3].status, OperationStatus::Other("pondering".to_owned()));
     assert!(operations[3].is_pending() && operations[3].status.to_string() == "pondering");
 }
 
@@ -220,46 +184,21 @@ async fn access_is_given_as_secrets() {
             200,
             json!({"databases": [{"id": 1, "name": "tenant", "owner_name": "owner"}]}),
         ),
-        Reply::json(
-            200,
-            json!({"roles": [{"name": "owner", "protected": false}]}),
-        ),
-        Reply::json(
-            200,
-            json!({"account_id": "a", "auth_method": "api_key_org"}),
-        ),
+        Reply::json(200, json!({"roles": [{"name": "owner", "protected": false}]})),
+        Reply::json(200, json!({"account_id": "a", "auth_method": "api_key_org"})),
     ];
     let server = Server::start(script).await;
     let (client, _) = client(&server.url);
-    let got = client
-        .connection_uri("p-1", "br-1", "tenant", "owner", true)
-        .await
-        .unwrap();
+    let got = client.connection_uri("p-1", "br-1", "tenant", "owner", true).await.unwrap();
     assert_eq!((got.expose(), got.host()), (uri, "ep-1-pooler.neon.test"));
-    let password = client
-        .reveal_password("p-1", "br-1", "owner")
-        .await
-        .unwrap()
-        .unwrap();
+    let password = client.reveal_password("p-1", "br-1", "owner").await.unwrap().unwrap();
     assert_eq!(password.expose_secret(), "pw");
-    assert!(
-        client
-            .reveal_password("p-1", "br-1", "owner")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(client.reveal_password("p-1", "br-1", "owner").await.unwrap().is_none());
     let (password, operations) = client.reset_password("p-1", "br-1", "owner").await.unwrap();
     assert_eq!((password.expose_secret(), operations.len()), ("new", 1));
-    assert_eq!(
-        client.databases("p-1", "br-1").await.unwrap()[0].owner_name,
-        "owner"
-    );
+    assert_eq!(client.databases("p-1", "br-1").await.unwrap()[0].owner_name, "owner");
     assert_eq!(client.roles("p-1", "br-1").await.unwrap()[0].name, "owner");
     client.authenticate().await.unwrap();
     let query = &server.seen()[0].query;
-    assert!(
-        query.contains(&("pooled".to_owned(), "true".to_owned())),
-        "{query:?}"
-    );
+    assert!(query.contains(&("pooled".to_owned(), "true".to_owned())), "{query:?}");
 }

@@ -80,10 +80,7 @@ async fn recorded_replies_decode() -> Result<()> {
                 .await
                 .with_context(|| place.clone())?;
             let lines = player.lines();
-            ensure!(
-                lines.iter().all(|line| *line == asked),
-                "{place}: {lines:?}, not {asked}"
-            );
+            ensure!(lines.iter().all(|line| *line == asked), "{place}: {lines:?}, not {asked}");
             *replayed.entry(route).or_insert(0) += 1;
         }
     }
@@ -107,30 +104,17 @@ fn cassettes() -> Result<Option<Vec<(String, Cassette)>>> {
         );
         return Ok(None);
     };
-    let mut files = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>>>()?;
-    files.retain(|file| {
-        file.extension()
-            .is_some_and(|extension| extension == "yaml")
-    });
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     ensure!(!files.is_empty(), "{} holds no cassette", folder.display());
     let read = |file: PathBuf| {
-        let name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&file)?;
         let cassette = serde_saphyr::from_str(&text).with_context(|| name.clone())?;
         Ok((name, cassette))
     };
-    files
-        .into_iter()
-        .map(read)
-        .collect::<Result<Vec<_>>>()
-        .map(Some)
+    files.into_iter().map(read).collect::<Result<Vec<_>>>().map(Some)
 }
 
 /// The route with `{}` for each id, and the ids.

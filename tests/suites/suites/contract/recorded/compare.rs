@@ -27,16 +27,12 @@ pub(super) async fn reply(
         "GET /projects/{}" => {
             let project = client.project(id(0)).await?.context("a live project")?;
             same(&json["project"]["name"], &project.name)?;
-            same(
-                &json["project"]["created_at"],
-                &project.created_at.to_string(),
-            )?;
+            same(&json["project"]["created_at"], &project.created_at.to_string())?;
             ensure!(project.default_endpoint_settings.is_some() && project.store_passwords);
         }
         "PATCH /projects/{}" => {
-            let (project, operations) = client
-                .update_project(id(0), &ProjectPatch::default())
-                .await?;
+            let (project, operations) =
+                client.update_project(id(0), &ProjectPatch::default()).await?;
             same(&json["project"]["name"], &project.name)?;
             ensure!(operations.len() == count(&json["operations"]));
         }
@@ -44,15 +40,10 @@ pub(super) async fn reply(
             ensure!(client.delete_project(id(0)).await? == Deletion::Accepted);
         }
         "GET /projects/{}/connection_uri" => {
-            let uri = client
-                .connection_uri(id(0), "br-1", "neondb", "neondb_owner", true)
-                .await?;
+            let uri = client.connection_uri(id(0), "br-1", "neondb", "neondb_owner", true).await?;
             same(&json["uri"], uri.expose())?;
             ensure!(uri.host().contains("-pooler.") && uri.port() == 5432);
-            ensure!(
-                uri.password()
-                    .is_some_and(|password| password.expose_secret().len() == 12)
-            );
+            ensure!(uri.password().is_some_and(|password| password.expose_secret().len() == 12));
         }
         _ => inside(client, route, id(0), id(1), &json).await?,
     }
@@ -76,10 +67,7 @@ async fn inside(
         }
         "GET /projects/{}/branches/{}/databases" => {
             let databases = client.databases(project, branch).await?;
-            same(
-                &json["databases"][0]["owner_name"],
-                &databases[0].owner_name,
-            )?;
+            same(&json["databases"][0]["owner_name"], &databases[0].owner_name)?;
         }
         "GET /projects/{}/branches/{}/roles" => {
             let roles = client.roles(project, branch).await?;
@@ -89,10 +77,7 @@ async fn inside(
             let endpoints = client.endpoints(project).await?;
             ensure!(endpoints.len() == count(&json["endpoints"]));
             same(&json["endpoints"][0]["host"], &endpoints[0].host)?;
-            same(
-                &json["endpoints"][0]["current_state"],
-                &endpoints[0].state.to_string(),
-            )?;
+            same(&json["endpoints"][0]["current_state"], &endpoints[0].state.to_string())?;
         }
         "GET /projects/{}/operations" => {
             let operations = client.operations(project).await?;
@@ -107,21 +92,12 @@ async fn inside(
 
 /// Each listed project is found by its name.
 async fn list(client: &Client, json: &Value) -> Result<()> {
-    ensure!(
-        client
-            .find_projects("no such name")
-            .await?
-            .projects
-            .is_empty()
-    );
+    ensure!(client.find_projects("no such name").await?.projects.is_empty());
     for listed in json["projects"].as_array().context("projects")? {
         let name = listed["name"].as_str().context("name")?;
         let search = client.find_projects(name).await?;
         ensure!(search.complete, "nothing was said to be unavailable");
-        let found = search
-            .projects
-            .iter()
-            .find(|found| listed["id"] == found.id.as_str());
+        let found = search.projects.iter().find(|found| listed["id"] == found.id.as_str());
         let found = found.with_context(|| format!("{name} is not found"))?;
         same(&listed["created_at"], &found.created_at.to_string())?;
         ensure!(listed["pg_version"] == found.pg_version);
@@ -133,15 +109,9 @@ async fn create(client: &Client, json: &Value, status: u16) -> Result<()> {
     let answer = client.create_project(&new_project()).await;
     if status != 201 {
         let error = answer.err().context("a refusal")?;
-        ensure!(
-            error.category() == "refused" && error.status() == Some(status),
-            "{error}"
-        );
+        ensure!(error.category() == "refused" && error.status() == Some(status), "{error}");
         let message = json["message"].as_str().context("message")?;
-        ensure!(
-            error.to_string().contains(message) && !error.outcome_unknown(),
-            "{error}"
-        );
+        ensure!(error.to_string().contains(message) && !error.outcome_unknown(), "{error}");
         return Ok(());
     }
     let created = answer?;
@@ -152,10 +122,7 @@ async fn create(client: &Client, json: &Value, status: u16) -> Result<()> {
     same(&json["endpoints"][0]["id"], &created.endpoint.id)?;
     same(&details["connection_uri"], created.connection.expose())?;
     same(&parameters["host"], created.connection.host())?;
-    same(
-        &parameters["pooler_host"],
-        created.connection.pooler_host().unwrap_or_default(),
-    )?;
+    same(&parameters["pooler_host"], created.connection.pooler_host().unwrap_or_default())?;
     same(&parameters["role"], created.connection.user())?;
     same(&parameters["database"], created.connection.database())?;
     let password = created.connection.password().context("password")?;
@@ -165,10 +132,7 @@ async fn create(client: &Client, json: &Value, status: u16) -> Result<()> {
 }
 
 fn same(json: &Value, ours: &str) -> Result<()> {
-    ensure!(
-        json.as_str() == Some(ours),
-        "{json} came, {ours} was understood"
-    );
+    ensure!(json.as_str() == Some(ours), "{json} came, {ours} was understood");
     Ok(())
 }
 

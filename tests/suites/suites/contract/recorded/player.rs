@@ -34,9 +34,7 @@ struct Tape {
 impl Player {
     pub(super) async fn start() -> Result<Self> {
         // Another test of this process may have installed it already.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
+        rustls::crypto::ring::default_provider().install_default().ok();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let base_url = Url::parse(&format!("http://{}/api/v2", listener.local_addr()?))?;
         let tape = Tape::default();
@@ -47,16 +45,10 @@ impl Player {
             api_key: "recorded".into(),
             org_id: None,
             timeout: Duration::from_secs(10),
-            retries: Retries {
-                attempts: 1,
-                ..Retries::default()
-            },
+            retries: Retries { attempts: 1, ..Retries::default() },
             root_ca: None,
         };
-        Ok(Self {
-            client: Client::new(settings, |_| {})?,
-            tape,
-        })
+        Ok(Self { client: Client::new(settings, |_| {})?, tape })
     }
 
     /// Puts the reply in; gives method and path as they were recorded.
@@ -64,12 +56,7 @@ impl Player {
         let Answered { body, status } = &interaction.response;
         *self.tape.reply.lock().unwrap() = (status.code, body.string.clone());
         self.tape.lines.lock().unwrap().clear();
-        let path = interaction
-            .request
-            .uri
-            .split('?')
-            .next()
-            .unwrap_or_default();
+        let path = interaction.request.uri.split('?').next().unwrap_or_default();
         let path = path.trim_start_matches("https://console.neon.tech");
         format!("{} {path}", interaction.request.method)
     }
