@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -26,18 +26,25 @@ const KEY_RECHECK: Duration = Duration::from_secs(5);
 /// What readiness hangs on.
 #[derive(Debug, Default)]
 pub struct Readiness {
-    definition_served: AtomicBool,
+    unlisted: AtomicUsize,
     key_refused: AtomicBool,
 }
 
 impl Readiness {
-    /// The controllers have listed every tenant.
-    pub fn definition_is_served(&self) {
-        self.definition_served.store(true, Ordering::Relaxed);
+    /// One more controller must list its tenants first; the answer is to be called each time that it has.
+    pub fn expect_list(self: &Arc<Self>) -> impl Fn() + Send + use<> {
+        self.unlisted.fetch_add(1, Ordering::Relaxed);
+        let (readiness, listed) = (self.clone(), AtomicBool::new(false));
+        move || {
+            let first = !listed.swap(true, Ordering::Relaxed);
+            if first && readiness.unlisted.fetch_sub(1, Ordering::Relaxed) == 1 {
+                tracing::info!("watching tenants");
+            }
+        }
     }
 
     fn problem(&self) -> Option<&'static str> {
-        if !self.definition_served.load(Ordering::Relaxed) {
+        if self.unlisted.load(Ordering::Relaxed) > 0 {
             return Some("waiting for the VectorTenant definition: apply crds/vectortenants.yaml");
         }
         let refused = self.key_refused.load(Ordering::Relaxed);

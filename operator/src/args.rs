@@ -125,7 +125,7 @@ pub struct ProcessArgs {
     pub log_format: LogFormat,
 
     /// Which log lines, such as `info` or `info,operator::neon=debug`.
-    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info")]
+    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn")]
     pub log_filter: String,
 }
 

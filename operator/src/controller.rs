@@ -10,7 +10,7 @@ use std::{
 };
 
 use crds::VectorTenant;
-use futures::{FutureExt, StreamExt, future, future::BoxFuture};
+use futures::{FutureExt, StreamExt, TryStreamExt, future, future::BoxFuture};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt,
@@ -23,7 +23,7 @@ use kube::{
 };
 use tokio::sync::watch;
 
-use crate::{context::Context, pass};
+use crate::{admin::Readiness, context::Context, pass};
 
 /// A controller that is built and not running yet.
 pub struct Prepared {
@@ -34,15 +34,29 @@ pub struct Prepared {
 
 /// Builds a controller per namespace, or one for all.
 #[must_use]
-pub fn prepare(client: &Client, namespaces: &[String], concurrency: u16) -> Vec<Prepared> {
+pub fn prepare(
+    client: &Client,
+    namespaces: &[String],
+    concurrency: u16,
+    readiness: &Arc<Readiness>,
+) -> Vec<Prepared> {
     let mut scopes: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
     if scopes.is_empty() {
         scopes.push(None);
     }
-    scopes.into_iter().map(|scope| prepare_one(client, scope, concurrency)).collect()
+    let scopes = scopes.into_iter().map(|scope| {
+        // Not by the store's own `wait_until_ready`: it wakes one waiter only, and the controller is one.
+        prepare_one(client, scope, concurrency, readiness.expect_list())
+    });
+    scopes.collect()
 }
 
-fn prepare_one(client: &Client, namespace: Option<&str>, concurrency: u16) -> Prepared {
+fn prepare_one(
+    client: &Client,
+    namespace: Option<&str>,
+    concurrency: u16,
+    listed: impl Fn() + Send + 'static,
+) -> Prepared {
     let (tenants, secrets): (Api<VectorTenant>, Api<Secret>) = match namespace {
         Some(name) => {
             (Api::namespaced(client.clone(), name), Api::namespaced(client.clone(), name))
@@ -52,6 +66,11 @@ fn prepare_one(client: &Client, namespace: Option<&str>, concurrency: u16) -> Pr
     let (store, writer) = reflector::store();
     let changes = watcher(tenants, watcher::Config::default())
         .default_backoff()
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                listed();
+            }
+        })
         .modify(|tenant| tenant.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects()

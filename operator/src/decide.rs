@@ -34,9 +34,7 @@ pub fn decide(desired: &Desired, observed: &Observed, circumstances: &Circumstan
     }
     // Before anything is made: a name that is taken would leave a project without a Secret.
     if matches!(observed.secret, Secret::Foreign) {
-        return Plan::Refuse(Refusal::SecretConflict {
-            name: desired.secret_name.clone(),
-        });
+        return Plan::Refuse(Refusal::SecretConflict { name: desired.secret_name.clone() });
     }
     if !observed.finalizer {
         return Plan::Do(Step::AddFinalizer);
@@ -44,21 +42,15 @@ pub fn decide(desired: &Desired, observed: &Observed, circumstances: &Circumstan
     match &observed.project {
         Project::Unbound => obtain_project(desired, observed, circumstances),
         Project::Missing { id } => match &desired.adopt {
-            Some(other) if other != id => Plan::Do(Step::Adopt {
-                project: other.clone(),
-            }),
-            Some(_) | None => Plan::Refuse(Refusal::ProjectMissing {
-                project: id.clone(),
-            }),
+            Some(other) if other != id => Plan::Do(Step::Adopt { project: other.clone() }),
+            Some(_) | None => Plan::Refuse(Refusal::ProjectMissing { project: id.clone() }),
         },
-        Project::Foreign { id, why } => Plan::Refuse(Refusal::NotOurs {
-            project: id.clone(),
-            why: why.clone(),
-        }),
-        Project::NotAdoptable { id, why } => Plan::Refuse(Refusal::AdoptionRefused {
-            project: id.clone(),
-            why: why.clone(),
-        }),
+        Project::Foreign { id, why } => {
+            Plan::Refuse(Refusal::NotOurs { project: id.clone(), why: why.clone() })
+        }
+        Project::NotAdoptable { id, why } => {
+            Plan::Refuse(Refusal::AdoptionRefused { project: id.clone(), why: why.clone() })
+        }
         Project::Live(live) => furnish(desired, observed, live, circumstances),
     }
 }
@@ -66,9 +58,7 @@ pub fn decide(desired: &Desired, observed: &Observed, circumstances: &Circumstan
 /// From no project to a project: intent, search, request, in this order.
 fn obtain_project(desired: &Desired, observed: &Observed, circumstances: &Circumstances) -> Plan {
     if let Some(project) = &desired.adopt {
-        return Plan::Do(Step::Adopt {
-            project: project.clone(),
-        });
+        return Plan::Do(Step::Adopt { project: project.clone() });
     }
     if observed.intent == Intent::None {
         return Plan::Do(Step::RecordIntent);
@@ -96,34 +86,18 @@ fn choose(observed: &Observed, found: &[String]) -> Plan {
     let left = |id: &&String| !observed.gone.contains(*id) && !observed.deleted.contains(*id);
     let mut left = found.iter().filter(left);
     match (left.next(), left.next_back()) {
-        (Some(_), Some(_))
-            if matches!(
-                observed.secret,
-                Secret::Ours {
-                    content: _,
-                    intact: _
-                }
-            ) =>
-        {
-            Plan::Refuse(Refusal::Ambiguous {
-                projects: found.to_vec(),
-            })
+        (Some(_), Some(_)) if matches!(observed.secret, Secret::Ours { content: _, intact: _ }) => {
+            Plan::Refuse(Refusal::Ambiguous { projects: found.to_vec() })
         }
-        (_, Some(youngest)) => Plan::Do(Step::RemoveDuplicate {
-            project: youngest.clone(),
-        }),
-        (Some(only), None) => Plan::Do(Step::Bind {
-            project: only.clone(),
-        }),
+        (_, Some(youngest)) => Plan::Do(Step::RemoveDuplicate { project: youngest.clone() }),
+        (Some(only), None) => Plan::Do(Step::Bind { project: only.clone() }),
         (None, None) => Plan::Do(Step::LookUp),
     }
 }
 
 /// A request that was sent may take effect until then; afterwards an empty search is proof.
 fn grace_left(requested: Timestamp, circumstances: &Circumstances) -> Option<Timestamp> {
-    let until = requested
-        .checked_add(circumstances.create_grace)
-        .unwrap_or(Timestamp::MAX);
+    let until = requested.checked_add(circumstances.create_grace).unwrap_or(Timestamp::MAX);
     (circumstances.now < until).then_some(until)
 }
 
@@ -160,12 +134,9 @@ fn furnish(
     let wanted = Content::new(desired, direct, pooled);
     match &observed.secret {
         Secret::Ours { content, intact: _ } if content.satisfies(&wanted) => tidy(observed),
-        Secret::Ours {
-            content: _,
-            intact: _,
+        Secret::Ours { content: _, intact: _ } | Secret::Missing | Secret::Foreign => {
+            Plan::Do(Step::WriteSecret)
         }
-        | Secret::Missing
-        | Secret::Foreign => Plan::Do(Step::WriteSecret),
     }
 }
 
@@ -191,10 +162,7 @@ pub fn decide_deletion(
         return Plan::Do(Step::LookUp);
     }
     let found = observed.lookup.found().iter();
-    let ours: Vec<String> = found
-        .filter(|id| !observed.gone.contains(*id))
-        .cloned()
-        .collect();
+    let ours: Vec<String> = found.filter(|id| !observed.gone.contains(*id)).cloned().collect();
     if policy == DeletionPolicy::Retain && !ours.is_empty() {
         return Plan::Do(Step::RemoveFinalizer { retained: ours });
     }
@@ -214,15 +182,9 @@ pub fn decide_deletion(
         return Plan::Wait(Waiting::LookupIncomplete);
     }
     // A request on its way could still become a project that nobody knows.
-    match observed
-        .intent
-        .at()
-        .and_then(|at| grace_left(at, circumstances))
-    {
+    match observed.intent.at().and_then(|at| grace_left(at, circumstances)) {
         Some(until) => Plan::Wait(Waiting::CreationUncertain { until }),
-        None => Plan::Do(Step::RemoveFinalizer {
-            retained: Vec::new(),
-        }),
+        None => Plan::Do(Step::RemoveFinalizer { retained: Vec::new() }),
     }
 }
 

@@ -27,11 +27,7 @@ pub struct ComputeUnits(u32);
 impl ComputeUnits {
     /// From what Neon's API reports.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped first"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped first")]
     pub fn from_api(units: f64) -> Self {
         Self((units * 1000.0).round().clamp(0.0, 1e6) as u32)
     }
@@ -51,12 +47,7 @@ impl ComputeUnits {
         let digits =
             (1..=3).contains(&fraction.len()) && fraction.bytes().all(|b| b.is_ascii_digit());
         let fraction: u32 = format!("{fraction:0<3}").parse().ok().filter(|_| digits)?;
-        whole
-            .parse::<u32>()
-            .ok()?
-            .checked_mul(1000)?
-            .checked_add(fraction)
-            .map(Self)
+        whole.parse::<u32>().ok()?.checked_mul(1000)?.checked_add(fraction).map(Self)
     }
 }
 
@@ -116,11 +107,7 @@ pub struct Desired {
 pub struct Invalid(String);
 
 fn ensure(holds: bool, otherwise: &str) -> Result<(), Invalid> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Invalid(otherwise.to_owned()))
-    }
+    if holds { Ok(()) } else { Err(Invalid(otherwise.to_owned())) }
 }
 
 impl Desired {
@@ -143,15 +130,8 @@ impl Desired {
             (1..=4000).contains(&spec.vector.dimensions),
             "spec.vector.dimensions must be 1 to 4000",
         )?;
-        ensure(
-            !spec.region.is_empty(),
-            "spec.region must name a Neon region",
-        )?;
-        let secret_name = spec
-            .secret
-            .name
-            .clone()
-            .unwrap_or_else(|| format!("{name}-postgres"));
+        ensure(!spec.region.is_empty(), "spec.region must name a Neon region")?;
+        let secret_name = spec.secret.name.clone().unwrap_or_else(|| format!("{name}-postgres"));
         check_secret(&secret_name, &spec.secret.labels, &spec.secret.annotations)?;
         let uid = tenant.uid().unwrap_or_default();
         Ok(Self {
@@ -181,27 +161,13 @@ pub fn deletion_policy(tenant: &VectorTenant) -> DeletionPolicy {
 fn settings(spec: &crds::VectorTenantSpec) -> Result<Settings, Invalid> {
     let units = |field: &str, text: &str| {
         ComputeUnits::parse(text).ok_or_else(|| {
-            Invalid(format!(
-                "spec.autoscaling.{field} is no quantity: write it like \"0.25\""
-            ))
+            Invalid(format!("spec.autoscaling.{field} is no quantity: write it like \"0.25\""))
         })
     };
-    let (min, max) = (
-        units("min", &spec.autoscaling.min)?,
-        units("max", &spec.autoscaling.max)?,
-    );
-    ensure(
-        min <= max,
-        "spec.autoscaling.min must not be greater than spec.autoscaling.max",
-    )?;
-    ensure(
-        min >= ComputeUnits(250),
-        "spec.autoscaling.min must be at least \"0.25\"",
-    )?;
-    ensure(
-        max <= ComputeUnits(56_000),
-        "spec.autoscaling.max must be at most \"56\"",
-    )?;
+    let (min, max) = (units("min", &spec.autoscaling.min)?, units("max", &spec.autoscaling.max)?);
+    ensure(min <= max, "spec.autoscaling.min must not be greater than spec.autoscaling.max")?;
+    ensure(min >= ComputeUnits(250), "spec.autoscaling.min must be at least \"0.25\"")?;
+    ensure(max <= ComputeUnits(56_000), "spec.autoscaling.max must be at most \"56\"")?;
     ensure(
         max <= ComputeUnits(16_000) || min == max,
         "spec.autoscaling.min must equal spec.autoscaling.max above 16 compute units",
@@ -216,12 +182,7 @@ fn settings(spec: &crds::VectorTenantSpec) -> Result<Settings, Invalid> {
         history.is_none_or(|seconds| (0..=2_592_000).contains(&seconds)),
         "spec.historyRetentionSeconds must be 0 to 2592000",
     )?;
-    Ok(Settings {
-        min,
-        max,
-        suspend_timeout_seconds: suspend,
-        history_retention_seconds: history,
-    })
+    Ok(Settings { min, max, suspend_timeout_seconds: suspend, history_retention_seconds: history })
 }
 
 fn check_secret(
@@ -248,13 +209,8 @@ fn adopt(tenant: &VectorTenant) -> Result<Option<String>, Invalid> {
         return Ok(None);
     };
     let is_id = (1..=60).contains(&id.len())
-        && id
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    ensure(
-        is_id,
-        "annotation tenantry.dev/adopt-project must be the id of a Neon project",
-    )?;
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    ensure(is_id, "annotation tenantry.dev/adopt-project must be the id of a Neon project")?;
     Ok(Some(id.clone()))
 }
 
@@ -282,24 +238,14 @@ pub(crate) mod tests {
         let desired = desired("{}").unwrap();
         assert_eq!(desired.region, "aws-us-east-1");
         assert_eq!(desired.secret_name, "acme-postgres");
-        assert_eq!(
-            (desired.settings.min, desired.dimensions),
-            (ComputeUnits(250), 1536)
-        );
-        assert_eq!(
-            naming::tenant_uid(&desired.project_name),
-            Some(desired.uid.as_str())
-        );
+        assert_eq!((desired.settings.min, desired.dimensions), (ComputeUnits(250), 1536));
+        assert_eq!(naming::tenant_uid(&desired.project_name), Some(desired.uid.as_str()));
     }
 
     #[test]
     fn quantities_are_read_as_kubernetes_reads_them() {
         for (text, milli) in [("0.25", 250), ("250m", 250), ("1", 1000), ("2.5", 2500)] {
-            assert_eq!(
-                ComputeUnits::parse(text),
-                Some(ComputeUnits(milli)),
-                "{text}"
-            );
+            assert_eq!(ComputeUnits::parse(text), Some(ComputeUnits(milli)), "{text}");
         }
         for text in ["", "x", "-1", "1.2345", "1e3", "1.", "0.2x", "99999999"] {
             assert_eq!(ComputeUnits::parse(text), None, "{text}");
@@ -314,30 +260,15 @@ pub(crate) mod tests {
             (r#"{"postgresVersion": 13}"#, "postgresVersion"),
             (r#"{"vector": {"dimensions": 4001}}"#, "vector.dimensions"),
             (r#"{"region": ""}"#, "region"),
-            (
-                r#"{"autoscaling": {"min": "2", "max": "1"}}"#,
-                "autoscaling.min",
-            ),
+            (r#"{"autoscaling": {"min": "2", "max": "1"}}"#, "autoscaling.min"),
             (r#"{"autoscaling": {"min": "0.1"}}"#, "autoscaling.min"),
             (r#"{"autoscaling": {"max": "57"}}"#, "autoscaling.max"),
-            (
-                r#"{"autoscaling": {"min": "2", "max": "20"}}"#,
-                "autoscaling.min",
-            ),
+            (r#"{"autoscaling": {"min": "2", "max": "20"}}"#, "autoscaling.min"),
             (r#"{"autoscaling": {"max": "lots"}}"#, "autoscaling.max"),
             (r#"{"suspendTimeoutSeconds": 5}"#, "suspendTimeoutSeconds"),
-            (
-                r#"{"historyRetentionSeconds": -1}"#,
-                "historyRetentionSeconds",
-            ),
-            (
-                r#"{"secret": {"name": "tenantry-neon-key"}}"#,
-                "secret.name",
-            ),
-            (
-                r#"{"secret": {"labels": {"tenantry.dev/x": "y"}}}"#,
-                "tenantry.dev/x",
-            ),
+            (r#"{"historyRetentionSeconds": -1}"#, "historyRetentionSeconds"),
+            (r#"{"secret": {"name": "tenantry-neon-key"}}"#, "secret.name"),
+            (r#"{"secret": {"labels": {"tenantry.dev/x": "y"}}}"#, "tenantry.dev/x"),
         ] {
             let error = desired(spec).unwrap_err().to_string();
             assert!(error.contains(field), "{spec}: {error}");
@@ -348,14 +279,8 @@ pub(crate) mod tests {
     fn an_adoption_annotation_must_be_an_id() {
         let mut tenant = tenant("{}");
         for (id, valid) in [("long-forest-06846227", true), ("../x", false), ("", false)] {
-            tenant
-                .annotations_mut()
-                .insert(crds::ADOPT_ANNOTATION.to_owned(), id.to_owned());
-            assert_eq!(
-                Desired::new(&tenant, &ClusterId::new("t")).is_ok(),
-                valid,
-                "{id}"
-            );
+            tenant.annotations_mut().insert(crds::ADOPT_ANNOTATION.to_owned(), id.to_owned());
+            assert_eq!(Desired::new(&tenant, &ClusterId::new("t")).is_ok(), valid, "{id}");
         }
     }
 }

@@ -67,9 +67,10 @@ pub fn of_step(step: &Step, outcome: &Outcome) -> Option<Change> {
         (Step::WriteSecret, Outcome::SecretWritten(_)) => {
             Change::normal("SecretWritten", "Wrote the connection Secret")
         }
-        (Step::RemoveSecret { name }, _) => {
-            Change::normal("SecretRemoved", format!("Removed the Secret '{name}' of the earlier name"))
-        }
+        (Step::RemoveSecret { name }, _) => Change::normal(
+            "SecretRemoved",
+            format!("Removed the Secret '{name}' of the earlier name"),
+        ),
         (Step::RemoveDuplicate { project }, Outcome::Deleted(_)) => Change::normal(
             "DuplicateRemoved",
             format!("Deleted project {project}, which a lost reply had left behind"),

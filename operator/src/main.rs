@@ -57,26 +57,18 @@ async fn main() -> anyhow::Result<()> {
         stopping: stopping.clone(),
         kube: client,
     });
-    let prepared = controller::prepare(&ctx.kube, &ctx.namespaces, args.kube.concurrency);
-    let stores: Vec<_> = prepared.iter().map(|prepared| prepared.store.clone()).collect();
-    registry.register_collector(Box::new(TenantCounts::new(stores.clone().into())));
-
     let readiness = Arc::new(Readiness::default());
+    let prepared =
+        controller::prepare(&ctx.kube, &ctx.namespaces, args.kube.concurrency, &readiness);
+    let stores = prepared.iter().map(|prepared| prepared.store.clone()).collect();
+    registry.register_collector(Box::new(TenantCounts::new(stores)));
+
     let listener = TcpListener::bind(args.process.listen)
         .await
         .with_context(|| format!("--listen {}", args.process.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     tokio::spawn(admin::serve(listener, registry, readiness.clone()));
     tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
-    tokio::spawn(async move {
-        for store in stores {
-            if store.wait_until_ready().await.is_err() {
-                return; // the controller is gone, and the process with it
-            }
-        }
-        readiness.definition_is_served();
-        tracing::info!("watching tenants");
-    });
     tokio::spawn(end_on_signal(stop));
     controller::run(prepared, ctx.clone(), stopping).await;
     drop(ctx);
@@ -146,10 +138,9 @@ async fn cluster_id(client: &kube::Client, flag: Option<&str>) -> anyhow::Result
         return Ok(ClusterId::new(id));
     }
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
-    let system = namespaces
-        .get("kube-system")
-        .await
-        .context("the UID of the namespace kube-system cannot be read: allow that, or set --cluster-id")?;
+    let system = namespaces.get("kube-system").await.context(
+        "the UID of the namespace kube-system cannot be read: allow that, or set --cluster-id",
+    )?;
     let uid = system.metadata.uid.context("the namespace kube-system has no UID")?;
     Ok(ClusterId::new(&uid))
 }

@@ -39,13 +39,10 @@ pub fn tenant_uid(project_name: &str) -> Option<&str> {
 /// The first `bytes` bytes of the SHA-256, as hex.
 #[must_use]
 pub fn short_hash(content: &[u8], bytes: usize) -> String {
-    Sha256::digest(content)
-        .iter()
-        .take(bytes)
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
-            hex
-        })
+    Sha256::digest(content).iter().take(bytes).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
+        hex
+    })
 }
 
 #[cfg(test)]
@@ -66,21 +63,12 @@ mod tests {
     fn clusters_and_tenants_never_share_a_name() {
         let (a, b) = (ClusterId::new("a"), ClusterId::new("b"));
         assert_ne!(project_name(&a, UID), project_name(&b, UID));
-        assert_ne!(
-            project_name(&a, UID),
-            project_name(&a, &UID.replace('5', "6"))
-        );
+        assert_ne!(project_name(&a, UID), project_name(&a, &UID.replace('5', "6")));
     }
 
     #[test]
     fn foreign_names_have_no_uid() {
-        for name in [
-            "",
-            "tenantry-",
-            "tenantry-demo-x",
-            "my-project",
-            "tenantry-zzzzzzzzzzzz-1",
-        ] {
+        for name in ["", "tenantry-", "tenantry-demo-x", "my-project", "tenantry-zzzzzzzzzzzz-1"] {
             assert_eq!(tenant_uid(name), None, "{name}");
         }
     }

@@ -14,7 +14,8 @@ use crate::{
     error::Error,
     naming, neon,
     observed::{
-        Connection, Intent, LiveProject, LiveSettings, Lookup, Observed, Operations, Project, Secret,
+        Connection, Intent, LiveProject, LiveSettings, Lookup, Observed, Operations, Project,
+        Secret,
     },
     secret::{self, Content},
 };
@@ -23,7 +24,11 @@ use crate::{
 ///
 /// # Errors
 /// When Kubernetes or Neon cannot be asked.
-pub async fn observe(ctx: &Context, tenant: &VectorTenant, desired: &Desired) -> Result<Observed, Error> {
+pub async fn observe(
+    ctx: &Context,
+    tenant: &VectorTenant,
+    desired: &Desired,
+) -> Result<Observed, Error> {
     let status = tenant.status.clone().unwrap_or_default();
     let bound = status.project_id.as_deref().filter(|_| !desired.paused);
     let (secret, old_secret, project) = tokio::try_join!(
@@ -124,7 +129,9 @@ pub async fn look_up(ctx: &Context, project_name: &str) -> Result<Lookup, Error>
 /// # Errors
 /// When Neon cannot be asked, or the project has no endpoint that takes writes.
 pub async fn live_project(ctx: &Context, id: &str) -> Result<Option<LiveProject>, Error> {
-    let Some(project) = ctx.neon.project(id).await? else { return Ok(None) };
+    let Some(project) = ctx.neon.project(id).await? else {
+        return Ok(None);
+    };
     let endpoints = match ctx.neon.endpoints(id).await {
         Ok(endpoints) => endpoints,
         Err(error) if error.is_gone() => return Ok(None),
@@ -191,7 +198,9 @@ async fn old_secret(
     desired: &Desired,
     status: &VectorTenantStatus,
 ) -> Result<Option<String>, Error> {
-    let Some(binding) = &status.binding else { return Ok(None) };
+    let Some(binding) = &status.binding else {
+        return Ok(None);
+    };
     if binding.name == desired.secret_name {
         return Ok(None);
     }

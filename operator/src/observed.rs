@@ -271,12 +271,7 @@ impl Observed {
             Outcome::Operations(operations) => self.operations = operations,
             Outcome::Connection(connection) => self.connection = connection,
             Outcome::Migrated(version) => self.schema_version = version,
-            Outcome::SecretWritten(content) => {
-                self.secret = Secret::Ours {
-                    content,
-                    intact: true,
-                }
-            }
+            Outcome::SecretWritten(content) => self.secret = Secret::Ours { content, intact: true },
             Outcome::OldSecretRemoved => self.old_secret = None,
             Outcome::Deleted(id) => {
                 self.deleted.insert(id);

@@ -100,7 +100,9 @@ async fn still_settled(
     tenant: &VectorTenant,
     uid: &str,
 ) -> Result<Option<Duration>, Error> {
-    let Some(settled) = ctx.memory.settled(uid) else { return Ok(None) };
+    let Some(settled) = ctx.memory.settled(uid) else {
+        return Ok(None);
+    };
     let same = settled.generation == tenant.metadata.generation
         && settled.adopt.as_ref() == tenant.annotations().get(crds::ADOPT_ANNOTATION)
         && tenant.metadata.deletion_timestamp.is_none()
@@ -121,19 +123,22 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
         Ok(desired) => desired,
         Err(invalid) => {
             let error = Error::from(invalid.clone());
-            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false).await?;
+            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false)
+                .await?;
             return Err(error);
         }
     };
     let mut observed = match observe(ctx, tenant, desired).await {
         Ok(observed) => observed,
         Err(error) => {
-            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false).await?;
+            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false)
+                .await?;
             return Err(error);
         }
     };
     let intent_before = observed.intent.clone();
-    let end = steps(ctx, subject, &mut observed, |observed, now| decide(desired, observed, now)).await;
+    let end =
+        steps(ctx, subject, &mut observed, |observed, now| decide(desired, observed, now)).await;
     let verdict = verdict(&end);
     let newest = ctx.migrations.newest();
     let new = status::derive(tenant, Some(desired), &observed, newest, &verdict, Timestamp::now());
@@ -180,7 +185,8 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
     let mut observed = match observe_deletion(ctx, tenant).await {
         Ok(observed) => observed,
         Err(error) => {
-            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false).await?;
+            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false)
+                .await?;
             return Err(error);
         }
     };
@@ -212,7 +218,9 @@ async fn steps(
 ) -> End {
     for _ in 0..MOST_STEPS {
         let plan = decide(observed, &ctx.circumstances());
-        let Plan::Do(step) = plan else { return End::Planned(plan) };
+        let Plan::Do(step) = plan else {
+            return End::Planned(plan);
+        };
         if *ctx.stopping.borrow() {
             return End::Stopped;
         }
@@ -232,7 +240,13 @@ async fn steps(
     End::Failed(Error::Incomplete("the pass turns in circles: please report this".to_owned()))
 }
 
-fn learn(ctx: &Context, subject: &Subject<'_>, observed: &mut Observed, step: &Step, outcome: Outcome) {
+fn learn(
+    ctx: &Context,
+    subject: &Subject<'_>,
+    observed: &mut Observed,
+    step: &Step,
+    outcome: Outcome,
+) {
     tracing::debug!(tenant = subject.tenant.name_any(), step = step.name(), ?outcome, "step done");
     if let Some(change) = events::of_step(step, &outcome) {
         ctx.events.tell(subject.tenant, change);
@@ -286,7 +300,8 @@ async fn report(
 fn turn(old: Option<&VectorTenantStatus>, new: &VectorTenantStatus) -> Option<Change> {
     let of = |status: Option<&VectorTenantStatus>, kind| {
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-        crds::find(conditions, kind).map(|c| (c.status == "True", c.reason.clone(), c.message.clone()))
+        crds::find(conditions, kind)
+            .map(|c| (c.status == "True", c.reason.clone(), c.message.clone()))
     };
     let changed = |kind| {
         let (before, after) = (of(old, kind), of(Some(new), kind)?);
@@ -303,7 +318,57 @@ fn turn(old: Option<&VectorTenantStatus>, new: &VectorTenantStatus) -> Option<Ch
     }
     let was_ready_once = old.is_some_and(|old| old.ready_at.is_some());
     match changed(ConditionType::Ready) {
-        Some((true, reason, note)) if was_ready_once => Some(Change { warning: false, reason, note }),
+        Some((true, reason, note)) if was_ready_once => {
+            Some(Change { warning: false, reason, note })
+        }
         Some(_) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant_db;
+
+    fn status(conditions: &[(ConditionType, bool, Reason)]) -> VectorTenantStatus {
+        let now = Timestamp::from_second(1).unwrap();
+        let all = conditions.iter();
+        let all = all
+            .map(|(kind, holds, reason)| crds::condition(*kind, *holds, *reason, "m", None, now));
+        VectorTenantStatus { conditions: all.collect(), ..VectorTenantStatus::default() }
+    }
+
+    #[test]
+    fn pauses_grow_stay_bounded_and_obey_neon() {
+        let error = Error::from(tenant_db::Error::Timeout(Duration::from_secs(1)));
+        let first = pause_after(&error, 1).unwrap();
+        assert!(first >= Duration::from_millis(375) && first <= Duration::from_millis(625));
+        for failures in [5, 50, u32::MAX] {
+            assert!(pause_after(&error, failures).unwrap() <= LONGEST_RETRY.mul_f64(1.25));
+        }
+        assert!(pause_after(&error, 20).unwrap() > Duration::from_secs(60));
+        let broken = Error::Incomplete("x".to_owned());
+        assert!(pause_after(&broken, 1).unwrap() > Duration::from_secs(200));
+    }
+
+    #[test]
+    fn trouble_is_told_once_and_recovery_too() {
+        let fine = status(&[(ConditionType::Stalled, false, Reason::Settled)]);
+        let stalled = status(&[(ConditionType::Stalled, true, Reason::SecretConflict)]);
+        assert!(turn(Some(&fine), &stalled).is_some_and(|change| change.warning));
+        assert_eq!(turn(Some(&stalled), &stalled), None);
+
+        let down = status(&[(ConditionType::Reconciling, true, Reason::NeonUnavailable)]);
+        assert!(turn(None, &down).is_some());
+        assert_eq!(turn(Some(&down), &down), None);
+        let at_work = status(&[(ConditionType::Reconciling, true, Reason::CreatingProject)]);
+        assert_eq!(turn(None, &at_work), None, "work in progress is no trouble");
+
+        let mut before = status(&[(ConditionType::Ready, false, Reason::NeonUnavailable)]);
+        let ready = status(&[(ConditionType::Ready, true, Reason::Ready)]);
+        assert_eq!(turn(Some(&before), &ready), None, "the first time, the Secret was told");
+        before.ready_at =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::now()));
+        assert!(turn(Some(&before), &ready).is_some_and(|change| !change.warning));
     }
 }

@@ -8,7 +8,7 @@ use crds::{
     Binding, ConditionType, FIELD_MANAGER, LiveSettings, Reason, VectorTenant, VectorTenantStatus,
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{
     Resource, ResourceExt,
     api::{Patch, PatchParams},
@@ -55,7 +55,9 @@ impl Verdict<'_> {
             message,
         };
         match self {
-            Self::Converged => outlook(false, false, Reason::Settled, "All is as declared".to_owned()),
+            Self::Converged => {
+                outlook(false, false, Reason::Settled, "All is as declared".to_owned())
+            }
             Self::AtWork(reason, message) => outlook(true, false, *reason, (*message).to_owned()),
             Self::Waits(Waiting::Paused) => {
                 let message = "spec.paused is true: set it to false to go on".to_owned();
@@ -99,15 +101,23 @@ fn refusal_words(refusal: &Refusal) -> (Reason, String) {
     match refusal {
         Refusal::SecretConflict { name } => (
             Reason::SecretConflict,
-            format!("A Secret '{name}' exists and is not this tenant's; it is left untouched. Remove it, or set spec.secret.name to another name"),
+            format!(
+                "A Secret '{name}' exists and is not this tenant's; it is left untouched. Remove it, or set spec.secret.name to another name"
+            ),
         ),
         Refusal::ProjectMissing { project } => (
             Reason::ProjectMissing,
-            format!("Project {project} is gone from Neon. Recover it there (within 7 days), or annotate this object with {}=<id of a restored project>, or delete this object; an empty project is not put in its place", crds::ADOPT_ANNOTATION),
+            format!(
+                "Project {project} is gone from Neon. Recover it there (within 7 days), or annotate this object with {}=<id of a restored project>, or delete this object; an empty project is not put in its place",
+                crds::ADOPT_ANNOTATION
+            ),
         ),
         Refusal::Ambiguous { projects } => (
             Reason::ProjectAmbiguous,
-            format!("Several projects carry this tenant's name: {}. Delete or rename in Neon the ones that are not in use", projects.join(", ")),
+            format!(
+                "Several projects carry this tenant's name: {}. Delete or rename in Neon the ones that are not in use",
+                projects.join(", ")
+            ),
         ),
         Refusal::NotOurs { project, why } => (
             Reason::ProjectAmbiguous,
@@ -115,11 +125,16 @@ fn refusal_words(refusal: &Refusal) -> (Reason, String) {
         ),
         Refusal::AdoptionRefused { project, why } => (
             Reason::AdoptionRefused,
-            format!("Project {project} cannot be taken over: {why}. Correct the annotation {} or remove it", crds::ADOPT_ANNOTATION),
+            format!(
+                "Project {project} cannot be taken over: {why}. Correct the annotation {} or remove it",
+                crds::ADOPT_ANNOTATION
+            ),
         ),
         Refusal::OperationFailed { what } => (
             Reason::OperationFailed,
-            format!("An operation of Neon on the project failed ({what}). Look at the project in Neon's console"),
+            format!(
+                "An operation of Neon on the project failed ({what}). Look at the project in Neon's console"
+            ),
         ),
     }
 }
@@ -179,7 +194,7 @@ pub fn deleting(
     now: Timestamp,
 ) -> VectorTenantStatus {
     let mut new = tenant.status.clone().unwrap_or_default();
-    let Outlook { reason, message, .. } = verdict.outlook();
+    let Outlook { reconciling: _, stalled: _, reason, message } = verdict.outlook();
     let generation = tenant.metadata.generation;
     let ready = crds::condition(ConditionType::Ready, false, reason, message, generation, now);
     crds::set(&mut new.conditions, ready);
@@ -233,6 +248,20 @@ fn keep_facts(new: &mut VectorTenantStatus, desired: Option<&Desired>, observed:
     }
 }
 
+/// Writes conditions of one generation at one moment.
+struct Scribe<'a> {
+    conditions: &'a mut Vec<Condition>,
+    generation: Option<i64>,
+    now: Timestamp,
+}
+
+impl Scribe<'_> {
+    fn say(&mut self, kind: ConditionType, holds: bool, reason: Reason, message: &str) {
+        let new = crds::condition(kind, holds, reason, message, self.generation, self.now);
+        crds::set(self.conditions, new);
+    }
+}
+
 fn judge_parts(
     new: &mut VectorTenantStatus,
     tenant: &VectorTenant,
@@ -241,46 +270,40 @@ fn judge_parts(
     verdict: &Verdict<'_>,
     now: Timestamp,
 ) {
-    let Outlook { reason, message, .. } = verdict.outlook();
-    let generation = tenant.metadata.generation;
+    let Outlook { reconciling: _, stalled: _, reason, message } = verdict.outlook();
     let live = matches!(observed.project, Project::Live(_));
     let project_done = live && observed.operations == Operations::Done;
     let schema_done = project_done && observed.schema_version >= newest && newest.is_some();
     let secret_done = matches!(observed.secret, Secret::Ours { content: _, intact: true });
-    let id = new.project_id.clone().unwrap_or_default();
+    let usable = live && observed.schema_version.is_some() && secret_done;
+    let id = new.project_id.as_deref().unwrap_or_default();
     let schema = new.schema_version.unwrap_or_default();
-    let name = new.binding.as_ref().map(|binding| binding.name.clone()).unwrap_or_default();
-    // The first part that is not done is the one that the verdict speaks of; what comes after it is pending.
-    let mut blamed = false;
+    let name = new.binding.as_ref().map(|binding| binding.name.as_str()).unwrap_or_default();
     let parts = [
         (ConditionType::ProjectReady, project_done, format!("Project {id}")),
         (ConditionType::SchemaReady, schema_done, format!("Migrations applied up to {schema}")),
         (ConditionType::SecretReady, secret_done, format!("Secret {name} holds the connection")),
     ];
+    let usable_words = format!("Secret {name} leads to the database, schema {schema}");
+    let mut scribe =
+        Scribe { conditions: &mut new.conditions, generation: tenant.metadata.generation, now };
+    // The first part that is not done is the one that the verdict speaks of; what comes after it is pending.
+    let mut blamed = false;
     for (kind, done, words) in parts {
-        let condition = match (done, blamed) {
-            (true, _) => crds::condition(kind, true, Reason::Ready, words, generation, now),
-            (false, false) => {
-                blamed = true;
-                crds::condition(kind, false, reason, message.clone(), generation, now)
-            }
+        match (done, blamed) {
+            (true, _) => scribe.say(kind, true, Reason::Ready, &words),
+            (false, false) => scribe.say(kind, false, reason, &message),
             (false, true) => {
-                let words = "An earlier step comes first";
-                crds::condition(kind, false, Reason::Pending, words, generation, now)
+                scribe.say(kind, false, Reason::Pending, "An earlier step comes first")
             }
-        };
-        crds::set(&mut new.conditions, condition);
+        }
+        blamed |= !done;
     }
-    let usable = live && observed.schema_version.is_some() && secret_done;
-    let ready = if usable {
-        let words = format!("Secret {name} leads to the database, schema {schema}");
-        crds::condition(ConditionType::Ready, true, Reason::Ready, words, generation, now)
+    if usable {
+        scribe.say(ConditionType::Ready, true, Reason::Ready, &usable_words);
+        new.ready_at.get_or_insert(Time(now));
     } else {
-        crds::condition(ConditionType::Ready, false, reason, message, generation, now)
-    };
-    crds::set(&mut new.conditions, ready);
-    if usable && new.ready_at.is_none() {
-        new.ready_at = Some(Time(now));
+        scribe.say(ConditionType::Ready, false, reason, &message);
     }
 }
 
@@ -293,17 +316,13 @@ fn judge_whole(
     let Outlook { reconciling, stalled, reason, message } = verdict.outlook();
     let generation = tenant.metadata.generation;
     new.observed_generation = generation;
-    let mut say = |kind, holds| {
-        let condition = crds::condition(kind, holds, reason, message.clone(), generation, now);
-        crds::set(&mut new.conditions, condition);
-    };
-    say(ConditionType::Reconciling, reconciling);
-    say(ConditionType::Stalled, stalled);
+    let mut scribe = Scribe { conditions: &mut new.conditions, generation, now };
+    scribe.say(ConditionType::Reconciling, reconciling, reason, &message);
+    scribe.say(ConditionType::Stalled, stalled, reason, &message);
     // Parts that nobody has looked at yet say so, instead of being absent.
     for kind in ConditionType::ALL {
-        if crds::find(&new.conditions, kind).is_none() {
-            let condition = crds::condition(kind, false, reason, message.clone(), generation, now);
-            crds::set(&mut new.conditions, condition);
+        if crds::find(scribe.conditions, kind).is_none() {
+            scribe.say(kind, false, reason, &message);
         }
     }
     let order = |name: &str| ConditionType::ALL.iter().position(|kind| kind.to_string() == name);
@@ -330,3 +349,6 @@ pub async fn write(
     tenants.patch_status(&tenant.name_any(), &params, &Patch::Apply(&patch)).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,9 @@ pub(super) async fn remove_finalizer(
     }});
     let tenants = ctx.tenants(&subject.tenant.namespace().unwrap_or_default());
     // A merge and not an apply: the finalizer must go whoever put it on.
-    match tenants.patch(&subject.tenant.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await
+    match tenants
+        .patch(&subject.tenant.name_any(), &PatchParams::default(), &Patch::Merge(&patch))
+        .await
     {
         Ok(_) => Ok(Outcome::Released),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Outcome::Released),

@@ -41,7 +41,9 @@ async fn uri(ctx: &Context, live: &LiveProject, pooled: bool) -> Result<Connecti
 
 /// An intact Secret whose direct way is still right saves asking for the pooled one.
 fn unchanged_pooled(observed: &Observed, direct: &ConnectionUri) -> Option<ConnectionUri> {
-    let Secret::Ours { content, intact: true } = &observed.secret else { return None };
+    let Secret::Ours { content, intact: true } = &observed.secret else {
+        return None;
+    };
     let same = content.get("uri") == Some(direct.expose());
     same.then(|| content.get("pooled-uri")).flatten().and_then(|uri| ConnectionUri::parse(uri).ok())
 }

@@ -72,9 +72,8 @@ async fn foreign_marker(ctx: &Context, uid: &str, id: &str) -> Result<Option<Str
 
 /// Takes over the project that the annotation names, and gives it this tenant's name.
 pub(super) async fn adopt(ctx: &Context, desired: &Desired, id: &str) -> Result<Outcome, Error> {
-    let refused = |why: String| {
-        Ok(Outcome::NotBound(Project::NotAdoptable { id: id.to_owned(), why }))
-    };
+    let refused =
+        |why: String| Ok(Outcome::NotBound(Project::NotAdoptable { id: id.to_owned(), why }));
     let Some(project) = ctx.neon.project(id).await? else {
         return refused("Neon has no such project".to_owned());
     };
@@ -111,7 +110,9 @@ async fn in_use(
             let has_it = owner == Some(uid.as_str()) || bound == Some(project.id.as_str());
             if has_it && uid != desired.uid {
                 let (space, name) = (other.namespace().unwrap_or_default(), other.name_any());
-                return Ok(Some(format!("the tenant {space}/{name} has it: delete that one first")));
+                return Ok(Some(format!(
+                    "the tenant {space}/{name} has it: delete that one first"
+                )));
             }
         }
     }
@@ -136,9 +137,8 @@ async fn misfit(
     let fits = |database: &neon::Database| {
         database.name == desired::DATABASE && database.owner_name == desired::ROLE
     };
-    Ok((!databases.iter().any(fits)).then(|| {
-        format!("it has no database {} owned by {}", desired::DATABASE, desired::ROLE)
-    }))
+    Ok((!databases.iter().any(fits))
+        .then(|| format!("it has no database {} owned by {}", desired::DATABASE, desired::ROLE)))
 }
 
 pub(super) async fn restore_name(
