@@ -107,9 +107,11 @@ impl ConnectionUri {
     /// When the URI cannot carry one.
     pub fn with_password(&self, password: &SecretString) -> Result<Self, BadUri> {
         let mut url = Url::parse(self.expose()).map_err(|error| BadUri(error.to_string()))?;
-        url.set_password(Some(password.expose_secret()))
+        // The setter takes a `%` for one that is encoded already.
+        let password = password.expose_secret().replace('%', "%25");
+        url.set_password(Some(&password))
             .map_err(|()| BadUri("it cannot carry a password".to_owned()))?;
-        Self::parse(url.as_str())
+        Ok(Self::parse(url.as_str())?.with_pooler_host(self.parts.pooler_host.clone()))
     }
 
     /// The text, exactly as it came, credentials included.
@@ -206,6 +208,19 @@ mod tests {
             let shown = format!("{error} {error:?}");
             assert!(shown.contains(expected), "{text}: {shown}");
             assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_put_in_whatever_it_holds() {
+        let uri = ConnectionUri::parse("postgresql://o:old@h:5433/d?sslmode=require").unwrap();
+        let uri = uri.with_pooler_host(Some("h-pooler".to_owned()));
+        for password in ["npg_AbC123", "a%41b", "p/w:@+?#% ü", "100%"] {
+            let set = uri.with_password(&password.into()).unwrap();
+            assert_eq!(set.password().map(|secret| secret.expose_secret()), Some(password));
+            assert_eq!((set.host(), set.port(), set.database()), ("h", 5433, "d"), "{password}");
+            assert_eq!(set.pooler_host(), Some("h-pooler"));
+            assert!(set.expose().ends_with("@h:5433/d?sslmode=require"), "{}", set.expose());
         }
     }
 

@@ -53,7 +53,8 @@ pub enum Error {
     /// 409: something of that name is there already.
     #[error("Neon has a conflict: {0}")]
     Conflict(Box<Answer>),
-    /// 423: other operations of the project are running; nothing was done.
+    /// 423: other operations of the project are running; nothing was done. Also 422 where Neon says that a branch
+    /// is not ready yet.
     #[error("Neon is still at work on it: {0}")]
     Locked(Box<Answer>),
     /// 429: too many requests; nothing was done.
@@ -126,10 +127,12 @@ impl Error {
     /// Sorts an HTTP answer that is no success.
     pub(super) fn from_answer(route: &Route, answer: Answer) -> Self {
         let limited = is_plan_limit(&answer);
+        let unready = answer.message.contains("not ready yet");
         let answer = Box::new(answer);
         match answer.status {
             401 => Self::Unauthorized(answer),
             423 => Self::Locked(answer),
+            422 if unready => Self::Locked(answer),
             429 => Self::RateLimited(answer),
             400..=499 if limited => Self::LimitReached(answer),
             403 => Self::Forbidden(answer),

@@ -21,7 +21,7 @@ async fn both(reply: impl Fn() -> Reply) -> (Error, Error) {
 }
 
 /// Status, Neon's code and message; the category that this gives a read, and a change.
-const STATUSES: [(u16, &str, &str, &str, &str); 23] = [
+const STATUSES: [(u16, &str, &str, &str, &str); 24] = [
     (400, "", "project (field required)", "refused", "refused"),
     (400, "", "org_id is required, you can find it …", "refused", "refused"),
     (401, "", "supplied credentials do not pass authentication", "unauthorized", "unauthorized"),
@@ -32,7 +32,8 @@ const STATUSES: [(u16, &str, &str, &str, &str); 23] = [
     (409, "", "branch already exists", "conflict", "conflict"),
     (410, "", "gone", "not_found", "not_found"),
     (412, "", "no password", "refused", "refused"),
-    (422, "", "branch not ready yet", "refused", "refused"),
+    (422, "", "branch not ready yet", "locked", "locked"),
+    (422, "", "project has protected branches", "refused", "refused"),
     (422, "PROJECTS_LIMIT_EXCEEDED", "projects limit exceeded", "limit_reached", "limit_reached"),
     (403, "", "projects limit exceeded", "limit_reached", "limit_reached"),
     (423, "", "running conflicting operations", "locked", "locked"),
