@@ -169,23 +169,11 @@ mod tests {
     fn transition_time_moves_only_with_the_status() {
         let mut all = Vec::new();
         let ready = ConditionType::Ready;
-        set(
-            &mut all,
-            condition(ready, false, Reason::Pending, "", Some(1), at(1)),
-        );
-        set(
-            &mut all,
-            condition(ready, false, Reason::Migrating, "now", Some(2), at(2)),
-        );
+        set(&mut all, condition(ready, false, Reason::Pending, "", Some(1), at(1)));
+        set(&mut all, condition(ready, false, Reason::Migrating, "now", Some(2), at(2)));
         assert_eq!(all.len(), 1);
-        assert_eq!(
-            (all[0].reason.as_str(), all[0].last_transition_time.0),
-            ("Migrating", at(1))
-        );
-        set(
-            &mut all,
-            condition(ready, true, Reason::Ready, "", Some(2), at(3)),
-        );
+        assert_eq!((all[0].reason.as_str(), all[0].last_transition_time.0), ("Migrating", at(1)));
+        set(&mut all, condition(ready, true, Reason::Ready, "", Some(2), at(3)));
         assert_eq!(all[0].last_transition_time.0, at(3));
         assert!(is_true(&all, ready));
         assert!(!is_true(&all, ConditionType::Stalled));

@@ -20,10 +20,7 @@ use crate::VectorTenant;
 pub fn custom_resource_definition() -> CustomResourceDefinition {
     let mut definition = VectorTenant::crd();
     for version in &mut definition.spec.versions {
-        let root = version
-            .schema
-            .as_mut()
-            .and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(root) = root {
             set_default(root, "spec", json!({}));
             set_default(root, "status", json!({"observedGeneration": -1}));
@@ -35,11 +32,7 @@ pub fn custom_resource_definition() -> CustomResourceDefinition {
 
 fn set_default(root: &mut JSONSchemaProps, property: &str, value: serde_json::Value) {
     root.required = None; // what has a default need not be written
-    if let Some(schema) = root
-        .properties
-        .as_mut()
-        .and_then(|all| all.get_mut(property))
-    {
+    if let Some(schema) = root.properties.as_mut().and_then(|all| all.get_mut(property)) {
         schema.default = Some(JSON(value));
         schema.nullable = None;
     }
@@ -50,11 +43,7 @@ fn unwrap_descriptions(schema: &mut JSONSchemaProps) {
     if let Some(description) = schema.description.as_mut() {
         *description = description.replace('\n', " ");
     }
-    for property in schema
-        .properties
-        .iter_mut()
-        .flat_map(|all| all.values_mut())
-    {
+    for property in schema.properties.iter_mut().flat_map(|all| all.values_mut()) {
         unwrap_descriptions(property);
     }
 }
@@ -67,9 +56,7 @@ pub fn yaml() -> Result<String, serde_saphyr::ser::Error> {
     // Through JSON values: the field order is then alphabetical and does not depend on the derive.
     let value = serde_json::to_value(custom_resource_definition()).unwrap_or_default();
     let body = serde_saphyr::to_string(&value)?;
-    Ok(format!(
-        "# Generated from crds/src by `make generate`: change it there.\n{body}"
-    ))
+    Ok(format!("# Generated from crds/src by `make generate`: change it there.\n{body}"))
 }
 
 #[cfg(test)]
@@ -79,9 +66,6 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectortenants.yaml");
         let committed =
             std::fs::read_to_string(path).expect("crds/vectortenants.yaml is committed");
-        assert!(
-            committed == super::yaml().unwrap(),
-            "run `make generate` and commit the result"
-        );
+        assert!(committed == super::yaml().unwrap(), "run `make generate` and commit the result");
     }
 }

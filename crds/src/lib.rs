@@ -6,10 +6,7 @@
 
 mod conditions;
 mod definition;
-#[expect(
-    unreachable_pub,
-    reason = "KubeSchema repeats each struct inside a function"
-)]
+#[expect(unreachable_pub, reason = "KubeSchema repeats each struct inside a function")]
 mod vector_tenant;
 
 pub use conditions::{ConditionType, Reason, condition, find, is_true, set};

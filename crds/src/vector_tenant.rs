@@ -114,17 +114,11 @@ impl Default for VectorTenantSpec {
 )]
 pub struct Autoscaling {
     /// Smallest size in compute units, as a quoted quantity: `"0.25"`, `"0.5"`, `"1"`, `"2"` and so on.
-    #[schemars(
-        length(min = 1, max = 8),
-        regex(pattern = "^([0-9]+([.][0-9]{1,3})?|[0-9]+m)$")
-    )]
+    #[schemars(length(min = 1, max = 8), regex(pattern = "^([0-9]+([.][0-9]{1,3})?|[0-9]+m)$"))]
     #[serde(default = "defaults::min")]
     pub min: String,
     /// Largest size in compute units, as a quoted quantity. Up to 16 when it differs from `min`, else up to 56.
-    #[schemars(
-        length(min = 1, max = 8),
-        regex(pattern = "^([0-9]+([.][0-9]{1,3})?|[0-9]+m)$")
-    )]
+    #[schemars(length(min = 1, max = 8), regex(pattern = "^([0-9]+([.][0-9]{1,3})?|[0-9]+m)$"))]
     #[serde(default = "defaults::max")]
     pub max: String,
 }
@@ -143,18 +137,13 @@ pub struct Vector {
 
 impl Default for Autoscaling {
     fn default() -> Self {
-        Self {
-            min: defaults::min(),
-            max: defaults::max(),
-        }
+        Self { min: defaults::min(), max: defaults::max() }
     }
 }
 
 impl Default for Vector {
     fn default() -> Self {
-        Self {
-            dimensions: defaults::dimensions(),
-        }
+        Self { dimensions: defaults::dimensions() }
     }
 }
 

@@ -80,6 +80,7 @@ pub struct Memory(Mutex<HashMap<String, Remembered>>);
 #[derive(Default)]
 struct Remembered {
     failures: u32,
+    waits: u32,
     settled: Option<Settled>,
 }
 
@@ -110,9 +111,18 @@ impl Memory {
         entry.failures
     }
 
+    /// One more pass that could only wait; answers how many there were before in a row.
+    pub fn waited(&self, uid: &str) -> u32 {
+        let mut all = self.lock();
+        let entry = all.entry(uid.to_owned()).or_default();
+        let before = entry.waits;
+        *entry = Remembered { failures: 0, waits: before.saturating_add(1), settled: None };
+        before
+    }
+
     /// A pass went through; where it found the tenant converged, this is what it saw.
     pub fn passed(&self, uid: &str, settled: Option<Settled>) {
-        self.lock().insert(uid.to_owned(), Remembered { failures: 0, settled });
+        self.lock().insert(uid.to_owned(), Remembered { failures: 0, waits: 0, settled });
     }
 
     /// What the last pass saw, if it found the tenant converged and may still be trusted.

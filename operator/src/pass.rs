@@ -19,7 +19,7 @@ use crate::{
     naming,
     observe::{observe, observe_deletion},
     observed::{Intent, Observed, Outcome},
-    plan::{Plan, Step},
+    plan::{Plan, Refusal, Step},
     status::{self, Verdict},
 };
 
@@ -27,6 +27,8 @@ use crate::{
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(120);
 const SELDOM: Duration = Duration::from_secs(300);
+/// Pause before a Secret that stands in the way is looked at again.
+const CONFLICT: Duration = Duration::from_secs(10);
 /// More steps than any tenant needs: a pass that reaches it would go on for ever.
 const MOST_STEPS: usize = 40;
 
@@ -160,7 +162,11 @@ async fn after(
 ) -> Result<Option<Duration>, Error> {
     let next = match plan {
         Plan::Converged => Some(jittered(ctx.resync)),
-        Plan::Wait(waiting) => waiting.delay(Timestamp::now()),
+        Plan::Wait(waiting) => {
+            return Ok(waiting.delay(Timestamp::now(), ctx.memory.waited(&subject.uid)));
+        }
+        // Somebody else's Secret carries no label of ours, so its removal wakes nobody.
+        Plan::Refuse(Refusal::SecretConflict { name: _ }) => Some(jittered(CONFLICT)),
         Plan::Refuse(_) => Some(jittered(SELDOM.min(ctx.resync))),
         Plan::Do(_) => None,
     };
@@ -202,8 +208,7 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
         End::Failed(error) => Err(error),
         End::Stopped => Ok(None),
         End::Planned(Plan::Wait(waiting)) => {
-            ctx.memory.passed(&subject.uid, None);
-            Ok(waiting.delay(Timestamp::now()))
+            Ok(waiting.delay(Timestamp::now(), ctx.memory.waited(&subject.uid)))
         }
         End::Planned(Plan::Converged | Plan::Do(_) | Plan::Refuse(_)) => Ok(Some(SELDOM)),
     }

@@ -128,12 +128,13 @@ pub enum Waiting {
 }
 
 impl Waiting {
-    /// When to look again.
+    /// When to look again, after so many waits in a row.
     #[must_use]
-    pub fn delay(&self, now: Timestamp) -> Option<Duration> {
+    pub fn delay(&self, now: Timestamp, waits: u32) -> Option<Duration> {
         match self {
             Self::Paused => None,
-            Self::Operations => Some(Duration::from_millis(500)),
+            // Often at first, because most operations take about a second; then sparing with calls.
+            Self::Operations => Some(Duration::from_millis(500 << waits.min(3))),
             Self::CreationUncertain { until } => {
                 let left = until.duration_since(now).unsigned_abs();
                 Some(left.clamp(Duration::from_millis(100), Duration::from_secs(10)))

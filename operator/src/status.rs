@@ -317,8 +317,14 @@ fn judge_whole(
     let generation = tenant.metadata.generation;
     new.observed_generation = generation;
     let mut scribe = Scribe { conditions: &mut new.conditions, generation, now };
-    scribe.say(ConditionType::Reconciling, reconciling, reason, &message);
-    scribe.say(ConditionType::Stalled, stalled, reason, &message);
+    // The one that holds says why; the other only says which of the two to read.
+    let (about_work, about_person) = match (reconciling, stalled) {
+        (true, _) => (message.as_str(), "It passes by itself: see Reconciling"),
+        (false, true) => ("A person must act first: see Stalled", message.as_str()),
+        (false, false) => (message.as_str(), message.as_str()),
+    };
+    scribe.say(ConditionType::Reconciling, reconciling, reason, about_work);
+    scribe.say(ConditionType::Stalled, stalled, reason, about_person);
     // Parts that nobody has looked at yet say so, instead of being absent.
     for kind in ConditionType::ALL {
         if crds::find(scribe.conditions, kind).is_none() {

@@ -225,9 +225,15 @@ pub(super) async fn delete(
     }
 }
 
+/// Gone in any of the forms that Neon may give it: unknown, marked as deleted, or kept for a while to be recovered.
 pub(super) async fn confirm_gone(ctx: &Context, id: &str) -> Result<Outcome, Error> {
-    Ok(match ctx.neon.project(id).await? {
-        None => Outcome::Gone(id.to_owned()),
-        Some(_) => Outcome::StillThere,
+    let Some(project) = ctx.neon.project(id).await? else {
+        return Ok(Outcome::Gone(id.to_owned()));
+    };
+    let recoverable = ctx.neon.recoverable(&project.name).await?;
+    Ok(if recoverable.iter().any(|kept| kept.id == id) {
+        Outcome::Gone(id.to_owned())
+    } else {
+        Outcome::StillThere
     })
 }

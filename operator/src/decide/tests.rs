@@ -235,7 +235,7 @@ impl World {
             match self.pass(want, deletion, usize::MAX) {
                 Plan::Converged => return,
                 Plan::Wait(waiting) => {
-                    let delay = waiting.delay(self.now).expect("only a pause waits for ever");
+                    let delay = waiting.delay(self.now, 0).expect("only a pause waits for ever");
                     self.now += SignedDuration::try_from(delay).unwrap();
                 }
                 other => panic!("{other:?} in {self:?}"),
