@@ -23,9 +23,7 @@ pub(crate) struct Certs {
 impl Certs {
     /// The files of `folder`, whether or not they are there.
     pub(crate) fn at(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_path_buf(),
-        }
+        Self { folder: folder.to_path_buf() }
     }
 
     /// Writes everything into `folder`, which must exist.
@@ -39,20 +37,10 @@ impl Certs {
         write(&certs.ca(), &ca.pem())?;
 
         let local = ["localhost", "127.0.0.1"];
-        let api = [
-            "localhost",
-            "127.0.0.1",
-            "10.0.0.1",
-            "kubernetes.default.svc",
-        ];
+        let api = ["localhost", "127.0.0.1", "10.0.0.1", "kubernetes.default.svc"];
         certs.sign(&ca, "api", name("kube-apiserver", None), &api)?;
         certs.sign(&ca, "admin", name("admin", Some("system:masters")), &[])?;
-        certs.sign(
-            &ca,
-            "kcm",
-            name("system:kube-controller-manager", None),
-            &[],
-        )?;
+        certs.sign(&ca, "kcm", name("system:kube-controller-manager", None), &[])?;
         certs.sign(&ca, "postgres", name("localhost", None), &local)?;
 
         let tokens = KeyPair::generate()?;

@@ -37,22 +37,12 @@ impl Child {
     pub fn spawn(name: &str, command: &Command, user: Option<&User>, log: &Path) -> Result<Self> {
         let file = File::options().create(true).append(true).open(log)?;
         let mut tied = tied_to_us(command, user);
-        tied.stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .process_group(0);
+        tied.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let process = spawn_from_lasting_thread(tied)
             .with_context(|| format!("cannot start {name} ({command:?}) by setpriv"))?;
         let (pid, process) = (process.id(), Mutex::new(process));
-        let inner = Inner {
-            name: name.to_owned(),
-            log: log.to_path_buf(),
-            pid,
-            process,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { name: name.to_owned(), log: log.to_path_buf(), pid, process };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What the child is called in messages.
@@ -71,10 +61,7 @@ impl Child {
     }
 
     fn lock(&self) -> MutexGuard<'_, process::Child> {
-        self.inner
-            .process
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its exit status, when it has ended.
@@ -119,11 +106,7 @@ impl Child {
     pub fn wait(&self, deadline: Duration) -> Result<ExitStatus> {
         match poll(deadline, || self.exit_status()) {
             Some(status) => Ok(status),
-            None => bail!(
-                "{} (pid {}) still runs after {deadline:?}",
-                self.name(),
-                self.pid()
-            ),
+            None => bail!("{} (pid {}) still runs after {deadline:?}", self.name(), self.pid()),
         }
     }
 
@@ -142,16 +125,13 @@ impl Child {
             let line = text
                 .split_inclusive('\n')
                 .find(|line| line.ends_with('\n') && line.contains(needle));
-            line.map(|line| Ok(line.trim_end().to_owned()))
-                .or_else(|| ended.then_some(Err(())))
+            line.map(|line| Ok(line.trim_end().to_owned())).or_else(|| ended.then_some(Err(())))
         });
         match found {
             Some(Ok(line)) => Ok(line),
-            Some(Err(())) => bail!(
-                "{} before it said {needle:?}\n{}",
-                self.epitaph(),
-                self.last_lines(20)
-            ),
+            Some(Err(())) => {
+                bail!("{} before it said {needle:?}\n{}", self.epitaph(), self.last_lines(20))
+            }
             None => bail!(
                 "{} did not say {needle:?} within {deadline:?}\n{}",
                 self.name(),
@@ -178,10 +158,8 @@ impl Child {
         let text = self.log_text();
         let lines: Vec<&str> = text.lines().collect();
         let short = |line: &&str| line.chars().take(300).collect::<String>();
-        let tail: Vec<String> = lines[lines.len().saturating_sub(count)..]
-            .iter()
-            .map(short)
-            .collect();
+        let tail: Vec<String> =
+            lines[lines.len().saturating_sub(count)..].iter().map(short).collect();
         let tail = tail.join("\n    ");
         format!("  last lines of {}:\n    {tail}", self.inner.log.display())
     }
@@ -214,9 +192,7 @@ pub fn tied_to_us(command: &Command, user: Option<&User>) -> Command {
     if let Some(user) = user {
         tied.args(user.setpriv_args());
     }
-    tied.arg("--")
-        .arg(command.get_program())
-        .args(command.get_args());
+    tied.arg("--").arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {
         match value {
             Some(value) => tied.env(key, value),
@@ -244,10 +220,6 @@ pub fn spawn_from_lasting_thread(command: Command) -> io::Result<process::Child>
         orders
     });
     let (reply, answer) = channel();
-    spawner
-        .send((command, reply))
-        .map_err(|_| io::Error::other("the spawning thread is gone"))?;
-    answer
-        .recv()
-        .map_err(|_| io::Error::other("the spawning thread is gone"))?
+    spawner.send((command, reply)).map_err(|_| io::Error::other("the spawning thread is gone"))?;
+    answer.recv().map_err(|_| io::Error::other("the spawning thread is gone"))?
 }

@@ -28,11 +28,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Our own control plane.
     pub(crate) fn own(kubectl: PathBuf, kubeconfig: PathBuf) -> Self {
-        Self {
-            kubectl,
-            kubeconfig,
-            borrowed: None,
-        }
+        Self { kubectl, kubeconfig, borrowed: None }
     }
 
     /// The cluster of the current context; refused unless it looks like a test cluster or the caller says that it is one.
@@ -54,11 +50,7 @@ impl Cluster {
         }
         let copy = run.folder().join("admin.kubeconfig");
         crate::certs::write(&copy, &text)?;
-        let mut cluster = Self {
-            kubectl,
-            kubeconfig: copy,
-            borrowed: Some(Vec::new()),
-        };
+        let mut cluster = Self { kubectl, kubeconfig: copy, borrowed: Some(Vec::new()) };
         let has_crd = cluster
             .kubectl()
             .args(["get", "crd", CRD])

@@ -41,17 +41,11 @@ pub(crate) fn is_port_clash(error: &anyhow::Error) -> bool {
 }
 
 fn try_start(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<PathBuf> {
-    let (clients, peers, secure, metrics) = (
-        ports::free()?,
-        ports::free()?,
-        ports::free()?,
-        ports::free()?,
-    );
+    let (clients, peers, secure, metrics) =
+        (ports::free()?, ports::free()?, ports::free()?, ports::free()?);
     let data = run.subfolder(&format!("etcd-{clients}"))?;
     let mut etcd = Command::new(&tools.etcd);
-    etcd.arg("--data-dir")
-        .arg(data)
-        .args(etcd_flags(clients, peers));
+    etcd.arg("--data-dir").arg(data).args(etcd_flags(clients, peers));
     let etcd = run.spawn("etcd", &etcd, None, Stop::Kill)?;
 
     let mut api = Command::new(&tools.apiserver);
@@ -65,31 +59,21 @@ fn try_start(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<PathBuf> {
     )?;
     await_ok(&[&etcd, &api], || {
         let mut kubectl = Command::new(&tools.kubectl);
-        kubectl
-            .arg("--kubeconfig")
-            .arg(&admin)
-            .args(["get", "--raw", "/readyz"]);
+        kubectl.arg("--kubeconfig").arg(&admin).args(["get", "--raw", "/readyz"]);
         kubectl
     })?;
 
     let who = Who::Certificate(certs, "kcm");
     let config = kubeconfig::write(&run.folder().join("kcm.kubeconfig"), &cluster, &who)?;
     let mut manager = Command::new(&tools.controller_manager);
-    for flag in [
-        "--kubeconfig",
-        "--authentication-kubeconfig",
-        "--authorization-kubeconfig",
-    ] {
+    for flag in ["--kubeconfig", "--authentication-kubeconfig", "--authorization-kubeconfig"] {
         manager.arg(flag).arg(&config);
     }
     manager.args(manager_flags(metrics, certs));
     let manager = run.spawn("kube-controller-manager", &manager, None, Stop::Kill)?;
     await_ok(&[&etcd, &api, &manager], || {
         let mut kubectl = Command::new(&tools.kubectl);
-        kubectl
-            .arg("--kubeconfig")
-            .arg(&admin)
-            .args(["get", "--raw", "/healthz"]);
+        kubectl.arg("--kubeconfig").arg(&admin).args(["get", "--raw", "/healthz"]);
         kubectl.arg(format!("--server=https://127.0.0.1:{metrics}"));
         kubectl
     })?;
@@ -100,25 +84,15 @@ fn try_start(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<PathBuf> {
 fn await_ok(parts: &[&Child], question: impl Fn() -> Command) -> Result<()> {
     let answered = poll(PATIENCE, || {
         if let Some(dead) = parts.iter().find(|part| !part.is_running()) {
-            return Some(Err(anyhow::anyhow!(
-                "{}\n{}",
-                dead.epitaph(),
-                dead.last_lines(20)
-            )));
+            return Some(Err(anyhow::anyhow!("{}\n{}", dead.epitaph(), dead.last_lines(20))));
         }
-        question()
-            .output()
-            .is_ok_and(|output| output.status.success())
-            .then_some(Ok(()))
+        question().output().is_ok_and(|output| output.status.success()).then_some(Ok(()))
     });
     match answered {
         Some(result) => result,
         None => {
             let logs: Vec<String> = parts.iter().map(|part| part.last_lines(20)).collect();
-            bail!(
-                "the control plane was not ready within {PATIENCE:?}\n{}",
-                logs.join("\n")
-            )
+            bail!("the control plane was not ready within {PATIENCE:?}\n{}", logs.join("\n"))
         }
     }
 }
@@ -163,10 +137,7 @@ fn apiserver_flags(etcd: u16, secure: u16, certs: &Certs) -> Vec<String> {
 
 fn manager_flags(port: u16, certs: &Certs) -> Vec<String> {
     vec![
-        format!(
-            "--service-account-private-key-file={}",
-            certs.key("tokens").display()
-        ),
+        format!("--service-account-private-key-file={}", certs.key("tokens").display()),
         format!("--root-ca-file={}", certs.ca().display()),
         format!("--tls-cert-file={}", certs.cert("api").display()),
         format!("--tls-private-key-file={}", certs.key("api").display()),
@@ -193,11 +164,7 @@ mod tests {
             flags.contains("--authorization-mode=RBAC,Node")
                 && flags.contains("--bind-address=127.0.0.1")
         );
-        assert!(
-            manager_flags(3, &certs)
-                .join(" ")
-                .contains("--bind-address=127.0.0.1")
-        );
+        assert!(manager_flags(3, &certs).join(" ").contains("--bind-address=127.0.0.1"));
         assert!(
             etcd_flags(1, 2)
                 .iter()
@@ -208,9 +175,7 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_told_from_other_failures() {
-        assert!(is_port_clash(&anyhow::anyhow!(
-            "bind: Address already in use"
-        )));
+        assert!(is_port_clash(&anyhow::anyhow!("bind: Address already in use")));
         assert!(!is_port_clash(&anyhow::anyhow!("unknown flag")));
     }
 }

@@ -38,9 +38,7 @@ pub(crate) struct Database {
 impl Database {
     /// Reads an administrator's URL: `postgresql://user:password@host:port/database`.
     pub(crate) fn from_url(url: &str) -> Option<Self> {
-        let rest = url
-            .strip_prefix("postgresql://")
-            .or_else(|| url.strip_prefix("postgres://"))?;
+        let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"))?;
         let (login, rest) = rest.rsplit_once('@')?;
         let (user, password) = login.split_once(':')?;
         let address = rest.split(['/', '?']).next()?;
@@ -80,10 +78,9 @@ pub(crate) fn start(run: &Run, tree: &PgTree, certs: &Certs) -> Result<Database>
     give_to(user.as_ref(), &folder)?;
     let data = folder.join("data");
     tree.initdb(&data, &password_file, user.as_ref())?;
-    for (name, source) in [
-        ("server.crt", certs.cert("postgres")),
-        ("server.key", certs.key("postgres")),
-    ] {
+    for (name, source) in
+        [("server.crt", certs.cert("postgres")), ("server.key", certs.key("postgres"))]
+    {
         let copy = data.join(name);
         certs::write(&copy, &fs::read_to_string(source)?)?;
         give_to(user.as_ref(), &copy)?;
@@ -148,10 +145,7 @@ mod tests {
             Database::from_url("postgresql://admin:p%40ss@db.local:5433/postgres?sslmode=require")
                 .unwrap();
         assert_eq!((database.host.as_str(), database.port), ("db.local", 5433));
-        assert_eq!(
-            (database.user.as_str(), database.password.as_str()),
-            ("admin", "p@ss")
-        );
+        assert_eq!((database.user.as_str(), database.password.as_str()), ("admin", "p@ss"));
         assert_eq!(Database::from_url("postgres://a:b@h/x").unwrap().port, 5432);
         assert_eq!(Database::from_url("mysql://a:b@h/x"), None);
     }
@@ -159,11 +153,9 @@ mod tests {
     #[test]
     fn the_server_listens_on_loopback_and_leaves_no_shared_memory() {
         let text = settings(5432, true);
-        for line in [
-            "listen_addresses = '127.0.0.1'",
-            "ssl = on",
-            "dynamic_shared_memory_type = mmap",
-        ] {
+        for line in
+            ["listen_addresses = '127.0.0.1'", "ssl = on", "dynamic_shared_memory_type = mmap"]
+        {
             assert!(text.lines().any(|other| other == line), "{line}");
         }
         assert!(settings(1, false).contains("ssl = off"));

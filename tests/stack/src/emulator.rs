@@ -46,27 +46,16 @@ pub(crate) fn start(
         .arg("--tls-key")
         .arg(certs.key("postgres"));
     if let Some(port) = pooler {
-        command
-            .arg("--pooler")
-            .arg(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string());
+        command.arg("--pooler").arg(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string());
     }
     command.args(["--operation-millis", &options.operation_millis.to_string()]);
-    command.args([
-        "--cold-start-millis",
-        &options.cold_start_millis.to_string(),
-    ]);
-    command
-        .args(&options.extra_args)
-        .env("NEON_EMULATOR_API_KEY", &api_key);
+    command.args(["--cold-start-millis", &options.cold_start_millis.to_string()]);
+    command.args(&options.extra_args).env("NEON_EMULATOR_API_KEY", &api_key);
     let emulator = run.spawn("neon-emulator", &command, None, Stop::Kill)?;
     let line = emulator.wait_for_log("\"api_url\"", PATIENCE)?;
     let (api_url, control_url) =
         urls(&line).with_context(|| format!("the emulator said {line:?}"))?;
-    Ok(Neon {
-        api_url,
-        control_url,
-        api_key,
-    })
+    Ok(Neon { api_url, control_url, api_key })
 }
 
 fn urls(line: &str) -> Option<(String, String)> {

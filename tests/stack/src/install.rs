@@ -68,12 +68,8 @@ pub fn install(wanted: Wanted) -> Result<Installed> {
         let kube = wanted.kube.then(go::install).transpose();
         Ok(Installed {
             kube: kube?,
-            postgres: postgres
-                .join()
-                .map_err(|_| anyhow!("installing Postgres panicked"))??,
-            pgbouncer: pgbouncer
-                .join()
-                .map_err(|_| anyhow!("installing PgBouncer panicked"))?,
+            postgres: postgres.join().map_err(|_| anyhow!("installing Postgres panicked"))??,
+            pgbouncer: pgbouncer.join().map_err(|_| anyhow!("installing PgBouncer panicked"))?,
         })
     })
 }
@@ -94,10 +90,7 @@ fn prerequisites() -> Result<()> {
             "the local stack runs on Linux only (it needs setpriv and /proc): use a container or a virtual machine"
         );
     }
-    require(
-        "setpriv",
-        "it is part of util-linux: `apt-get install util-linux`",
-    )?;
+    require("setpriv", "it is part of util-linux: `apt-get install util-linux`")?;
     Ok(())
 }
 
@@ -109,9 +102,7 @@ pub fn require(program: &str, how: &str) -> Result<PathBuf> {
 /// Builds every program of this workspace.
 pub fn cargo_build() -> Result<()> {
     let mut command = Command::new(cargo()?);
-    command
-        .args(["build", "--workspace", "--bins"])
-        .current_dir(paths::checkout());
+    command.args(["build", "--workspace", "--bins"]).current_dir(paths::checkout());
     tool::run("building the workspace", &command)
 }
 

@@ -36,9 +36,7 @@ pub(crate) fn own_cluster(port: u16, certs: &Certs) -> Value {
 
 /// The `cluster` part of an existing kubeconfig's current context (`kubectl config view --minify --flatten -o json`).
 pub(crate) fn cluster_of(view: &Value) -> Result<Value> {
-    view.pointer("/clusters/0/cluster")
-        .cloned()
-        .context("the kubeconfig has no cluster")
+    view.pointer("/clusters/0/cluster").cloned().context("the kubeconfig has no cluster")
 }
 
 /// Writes a kubeconfig with one cluster, one user, one context named after the stack.
@@ -58,23 +56,15 @@ pub(crate) fn write(path: &Path, cluster: &Value, who: &Who<'_>) -> Result<PathB
 /// Refuses what does not look like somebody's test cluster: its server must be on this machine, or its context named as the
 /// usual tools name theirs.
 pub(crate) fn looks_like_a_test_cluster(view: &Value) -> Result<(), String> {
-    let text = |pointer: &str| {
-        view.pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
+    let text = |pointer: &str| view.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (server, context) = (text("/clusters/0/cluster/server"), text("/current-context"));
     let host = server.split("://").nth(1).unwrap_or_default();
     let host = host.split('/').next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     let on_this_machine = host == "localhost"
         || host == "[::1]"
-        || host
-            .parse::<std::net::Ipv4Addr>()
-            .is_ok_and(|ip| ip.is_loopback());
-    let test_tool = ["kind-", "k3d-", "minikube"]
-        .iter()
-        .any(|prefix| context.starts_with(prefix));
+        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+    let test_tool = ["kind-", "k3d-", "minikube"].iter().any(|prefix| context.starts_with(prefix));
     if on_this_machine || test_tool {
         return Ok(());
     }
@@ -100,10 +90,7 @@ mod tests {
         assert!(looks_like_a_test_cluster(&view("https://172.18.0.2:6443", "kind-tests")).is_ok());
         let refusal =
             looks_like_a_test_cluster(&view("https://1.2.3.4", "production")).unwrap_err();
-        assert!(
-            refusal.contains("production") && refusal.contains("--i-know"),
-            "{refusal}"
-        );
+        assert!(refusal.contains("production") && refusal.contains("--i-know"), "{refusal}");
         assert!(looks_like_a_test_cluster(&view("https://127.0.0.1.example.com", "x")).is_err());
         assert!(looks_like_a_test_cluster(&json!({})).is_err());
     }

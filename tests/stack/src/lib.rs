@@ -20,6 +20,7 @@ mod cluster;
 mod control_plane;
 mod database;
 mod emulator;
+mod http;
 mod kubeconfig;
 mod pooler;
 mod ports;

@@ -22,14 +22,37 @@ enum Command {
     /// Install and build what is missing, start nothing.
     Install,
     /// Start everything but the operator and print how to use it, until Ctrl-C.
-    Up,
+    Up(commands::Without),
+    /// Walk through the main job aloud, then stay up until Ctrl-C.
+    Demo {
+        /// End after the walk.
+        #[arg(long, env = "ONCE", value_parser = clap::builder::FalseyValueParser::new())]
+        once: bool,
+    },
+    /// Run every test of the workspace; the last line counts them.
+    Test {
+        /// Passed on to the test programs: a filter, for example.
+        words: Vec<String>,
+    },
+    /// Run the measurements of the release build.
+    Bench {
+        /// Passed on to the bench program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Everything that must pass before a merge: lints, licences, generated files, tests.
+    Ci,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let result = signals::watch().and_then(|()| match args.command {
         Command::Install => commands::install(&args.common),
-        Command::Up => commands::up(&args.common),
+        Command::Up(without) => commands::up(&args.common, without),
+        Command::Demo { once } => commands::demo(&args.common, once),
+        Command::Test { words } => commands::test(&args.common, &words),
+        Command::Bench { words } => commands::bench(&args.common, &words),
+        Command::Ci => commands::ci(&args.common),
     });
     if signals::stopping() {
         signals::wait();

@@ -45,9 +45,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let cluster = if is_set("TENANTRY_USE_KUBECONFIG") {
-            Cluster::Existing {
-                trusted: is_set("TENANTRY_I_KNOW_THIS_IS_A_TEST_CLUSTER"),
-            }
+            Cluster::Existing { trusted: is_set("TENANTRY_I_KNOW_THIS_IS_A_TEST_CLUSTER") }
         } else {
             Cluster::Own
         };
@@ -64,21 +62,12 @@ impl Default for Options {
 impl Options {
     /// Only a Postgres and its pooler: what the emulator's own tests need.
     pub fn postgres_only() -> Self {
-        Self {
-            cluster: Cluster::None,
-            emulator: None,
-            operator_rights: false,
-            ..Self::default()
-        }
+        Self { cluster: Cluster::None, emulator: None, operator_rights: false, ..Self::default() }
     }
 
     /// Postgres, pooler and emulator, no Kubernetes: what a test of a Neon client needs.
     pub fn without_cluster() -> Self {
-        Self {
-            cluster: Cluster::None,
-            operator_rights: false,
-            ..Self::default()
-        }
+        Self { cluster: Cluster::None, operator_rights: false, ..Self::default() }
     }
 }
 

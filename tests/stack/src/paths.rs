@@ -29,10 +29,8 @@ pub fn uid() -> u32 {
 
 /// `TENANTRY_CACHE`, else `/var/tmp/tenantry-<uid>`; created, and refused when somebody else could write to it.
 pub fn cache() -> Result<PathBuf> {
-    let folder = env("TENANTRY_CACHE").map_or_else(
-        || PathBuf::from(format!("/var/tmp/tenantry-{}", uid())),
-        PathBuf::from,
-    );
+    let folder = env("TENANTRY_CACHE")
+        .map_or_else(|| PathBuf::from(format!("/var/tmp/tenantry-{}", uid())), PathBuf::from);
     let folder = std::path::absolute(folder)?;
     fs::DirBuilder::new()
         .recursive(true)
@@ -59,18 +57,13 @@ pub fn cache_folder(name: &str) -> Result<PathBuf> {
 /// A program of this workspace, next to the current executable's profile folder (`target/debug` or `target/release`).
 pub fn binary(name: &str) -> Result<PathBuf> {
     let exe = std::env::current_exe()?;
-    let mut folder = exe
-        .parent()
-        .context("the current executable has no folder")?;
+    let mut folder = exe.parent().context("the current executable has no folder")?;
     if folder.ends_with("deps") || folder.ends_with("examples") {
         folder = folder.parent().context("a build folder has a parent")?;
     }
     let path = folder.join(name);
     if !path.is_file() {
-        bail!(
-            "{} is not built: run `cargo build --workspace --bins`",
-            path.display()
-        );
+        bail!("{} is not built: run `cargo build --workspace --bins`", path.display());
     }
     Ok(path)
 }
@@ -78,9 +71,7 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 /// The first program of that name on PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| is_program(file))
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_program(file))
 }
 
 /// A file that may be executed.

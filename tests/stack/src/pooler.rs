@@ -46,14 +46,7 @@ fn serve(
 ) -> Result<u16> {
     let port = ports::free()?;
     let (config, users) = (folder.join("pgbouncer.ini"), folder.join("users.txt"));
-    certs::write(
-        &users,
-        &format!(
-            "{} {}\n",
-            quoted(&database.user),
-            quoted(&database.password)
-        ),
-    )?;
+    certs::write(&users, &format!("{} {}\n", quoted(&database.user), quoted(&database.password)))?;
     certs::write(&config, &settings(port, database, &users))?;
     give_to(user, &users)?;
     give_to(user, &config)?;
@@ -66,10 +59,7 @@ fn serve(
     match up {
         Some(true) => Ok(port),
         Some(false) => bail!("{}\n{}", pooler.epitaph(), pooler.last_lines(20)),
-        None => bail!(
-            "pgbouncer did not answer within {PATIENCE:?}\n{}",
-            pooler.last_lines(20)
-        ),
+        None => bail!("pgbouncer did not answer within {PATIENCE:?}\n{}", pooler.last_lines(20)),
     }
 }
 
@@ -78,12 +68,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn settings(port: u16, database: &Database, users: &Path) -> String {
-    let Database {
-        host,
-        port: server,
-        user,
-        ..
-    } = database;
+    let Database { host, port: server, user, .. } = database;
     format!(
         "[databases]\n* = host={host} port={server}\n\n[pgbouncer]\n\
          listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
@@ -106,11 +91,9 @@ mod tests {
         let database =
             Database::from_url("postgresql://postgres:pw@127.0.0.1:5432/postgres").unwrap();
         let text = settings(6432, &database, Path::new("/x/users.txt"));
-        for line in [
-            "pool_mode = transaction",
-            "auth_type = scram-sha-256",
-            "* = host=127.0.0.1 port=5432",
-        ] {
+        for line in
+            ["pool_mode = transaction", "auth_type = scram-sha-256", "* = host=127.0.0.1 port=5432"]
+        {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
         assert_eq!(quoted("a\"b"), "\"a\"\"b\"");

@@ -25,11 +25,8 @@ pub(crate) fn free() -> Result<u16> {
 
 /// Whether somebody accepts connections there.
 pub(crate) fn answers(port: u16) -> bool {
-    TcpStream::connect_timeout(
-        &(Ipv4Addr::LOCALHOST, port).into(),
-        Duration::from_millis(200),
-    )
-    .is_ok()
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_millis(200))
+        .is_ok()
 }
 
 #[cfg(test)]

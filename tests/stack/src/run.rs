@@ -44,14 +44,8 @@ impl Run {
     pub fn create() -> Result<Arc<Self>> {
         let folder = RunFolder::create()?;
         let logs = crate::run_folder::create_log_folder()?;
-        let run = Arc::new(Self {
-            folder,
-            logs,
-            parts: Mutex::new(Some(Vec::new())),
-        });
-        LIVE.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::downgrade(&run));
+        let run = Arc::new(Self { folder, logs, parts: Mutex::new(Some(Vec::new())) });
+        LIVE.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&run));
         Ok(run)
     }
 
@@ -89,13 +83,7 @@ impl Run {
 
     fn log_file(&self, name: &str) -> PathBuf {
         (1..)
-            .map(|n| {
-                if n == 1 {
-                    format!("{name}.log")
-                } else {
-                    format!("{name}-{n}.log")
-                }
-            })
+            .map(|n| if n == 1 { format!("{name}.log") } else { format!("{name}-{n}.log") })
             .map(|file| self.logs.join(file))
             .find(|path| !path.exists())
             .unwrap_or_else(|| self.logs.join(format!("{name}.log")))
@@ -103,19 +91,10 @@ impl Run {
 
     /// Stops every part: first what deserves time, then the rest at once, then the folder. Safe to call twice.
     pub fn stop(&self) {
-        let parts = self
-            .parts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut parts = parts.unwrap_or_default();
         parts.reverse();
-        end(
-            &parts,
-            Stop::Gracefully,
-            Signal::TERM,
-            Duration::from_secs(10),
-        );
+        end(&parts, Stop::Gracefully, Signal::TERM, Duration::from_secs(10));
         end(&parts, Stop::Quit, Signal::QUIT, Duration::from_secs(3));
         end(&parts, Stop::Kill, Signal::KILL, Duration::from_secs(3));
         self.folder.remove();
@@ -123,11 +102,8 @@ impl Run {
 }
 
 fn end(parts: &[(Child, Stop)], which: Stop, signal: Signal, patience: Duration) {
-    let these: Vec<&Child> = parts
-        .iter()
-        .filter(|(_, stop)| *stop == which)
-        .map(|(child, _)| child)
-        .collect();
+    let these: Vec<&Child> =
+        parts.iter().filter(|(_, stop)| *stop == which).map(|(child, _)| child).collect();
     these.iter().for_each(|child| child.signal(signal));
     for child in these {
         if child.wait(patience).is_err() {
@@ -145,7 +121,5 @@ impl Drop for Run {
 /// Stops every run of this process: what a signal handler calls.
 pub fn stop_all() {
     let live = std::mem::take(&mut *LIVE.lock().unwrap_or_else(PoisonError::into_inner));
-    live.iter()
-        .filter_map(Weak::upgrade)
-        .for_each(|run| run.stop());
+    live.iter().filter_map(Weak::upgrade).for_each(|run| run.stop());
 }

@@ -58,11 +58,7 @@ impl RunFolder {
         for base in [shm, &fallback] {
             remove_stale(base, &prefix);
         }
-        let base = if has_room(shm) {
-            shm
-        } else {
-            fallback.as_path()
-        };
+        let base = if has_room(shm) { shm } else { fallback.as_path() };
         let path = base.join(format!("{prefix}{}-{}", process::id(), next_number()));
         // Others may walk through (the database user must), but not look around.
         fs::DirBuilder::new()
@@ -72,10 +68,7 @@ impl RunFolder {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o711))?;
         fs::write(path.join("owner"), owner_line(process::id()))?;
         let watcher = watch(&path).context("cannot start the watcher of the run's folder")?;
-        Ok(Self {
-            path,
-            watcher: Mutex::new(Some(watcher)),
-        })
+        Ok(Self { path, watcher: Mutex::new(Some(watcher)) })
     }
 
     /// Where it is.
@@ -85,11 +78,7 @@ impl RunFolder {
 
     /// Removes the folder by ending the watcher's wait. Safe to call twice.
     pub(crate) fn remove(&self) {
-        let watcher = self
-            .watcher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut watcher) = watcher {
             drop(watcher.stdin.take());
             let _ = watcher.wait();
@@ -100,15 +89,8 @@ impl RunFolder {
 /// The watcher is the one child that must outlive us, so it is not tied to our life.
 fn watch(folder: &Path) -> Result<process::Child> {
     let mut command = Command::new("sh");
-    command
-        .args(["-c", WATCH, "sh"])
-        .arg(folder)
-        .current_dir("/")
-        .process_group(0);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["-c", WATCH, "sh"]).arg(folder).current_dir("/").process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(spawn_from_lasting_thread(command)?)
 }
 
@@ -122,9 +104,7 @@ fn has_room(shm: &Path) -> bool {
 }
 
 fn available_memory(meminfo: &str) -> u64 {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
 }
@@ -169,10 +149,7 @@ fn owner_line(pid: u32) -> String {
     let mut stat = String::new();
     let read = fs::File::open(format!("/proc/{pid}/stat"))
         .and_then(|mut file| file.read_to_string(&mut stat));
-    let after_name = stat
-        .rsplit_once(')')
-        .map(|(_, rest)| rest.trim())
-        .filter(|_| read.is_ok());
+    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest.trim()).filter(|_| read.is_ok());
     let fields: Vec<&str> = after_name.unwrap_or_default().split(' ').collect();
     match (fields.first(), fields.get(19)) {
         (Some(&state), Some(start)) if !"ZX".contains(state) => format!("{pid} {start}"),
@@ -183,18 +160,13 @@ fn owner_line(pid: u32) -> String {
 /// A new folder for logs in the cache; the oldest ones make room.
 pub(crate) fn create_log_folder() -> Result<PathBuf> {
     let all = paths::cache_folder("logs")?;
-    let mut old: Vec<PathBuf> = fs::read_dir(&all)?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let mut old: Vec<PathBuf> = fs::read_dir(&all)?.flatten().map(|entry| entry.path()).collect();
     old.sort();
     let surplus = old.len().saturating_sub(LOGS_KEPT);
     for folder in &old[..surplus] {
         let _ = fs::remove_dir_all(folder);
     }
-    let millis = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)?
-        .as_millis();
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
     let folder = all.join(format!("{millis}-{}-{}", process::id(), next_number()));
     fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
@@ -205,9 +177,8 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
-        let folder = paths::cache_folder("unit-tests")
-            .unwrap()
-            .join(format!("{name}-{}", process::id()));
+        let folder =
+            paths::cache_folder("unit-tests").unwrap().join(format!("{name}-{}", process::id()));
         fs::create_dir_all(&folder).unwrap();
         folder
     }
@@ -226,11 +197,8 @@ mod tests {
         }
         fs::create_dir_all(base.join("t-in-the-making")).unwrap();
         remove_stale(&base, "t-");
-        let mut left: Vec<_> = fs::read_dir(&base)
-            .unwrap()
-            .flatten()
-            .map(|entry| entry.file_name())
-            .collect();
+        let mut left: Vec<_> =
+            fs::read_dir(&base).unwrap().flatten().map(|entry| entry.file_name()).collect();
         left.sort();
         fs::remove_dir_all(&base).unwrap();
         assert_eq!(left, ["other", "t-in-the-making", "t-live"]);
@@ -238,10 +206,7 @@ mod tests {
 
     #[test]
     fn memory_is_read_from_meminfo() {
-        assert_eq!(
-            available_memory("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"),
-            2 << 20
-        );
+        assert_eq!(available_memory("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"), 2 << 20);
         assert_eq!(available_memory(""), 0);
     }
 }

@@ -40,10 +40,7 @@ impl Stack {
         let run = Run::create()?;
         let logs = run.logs().to_path_buf();
         Self::start_in(run, &options, &installed).with_context(|| {
-            format!(
-                "the local stack did not start; all logs are in {}",
-                logs.display()
-            )
+            format!("the local stack did not start; all logs are in {}", logs.display())
         })
     }
 
@@ -52,29 +49,12 @@ impl Stack {
         let (data, cluster) = thread::scope(|scope| {
             let data = scope.spawn(|| start_data(&run, options, installed, &certs));
             let cluster = start_cluster(&run, options, installed, &certs);
-            (
-                data.join()
-                    .map_err(|_| anyhow!("starting Postgres panicked")),
-                cluster,
-            )
+            (data.join().map_err(|_| anyhow!("starting Postgres panicked")), cluster)
         });
-        let Data {
-            database,
-            pooler,
-            neon,
-        } = data??;
+        let Data { database, pooler, neon } = data??;
         let (cluster, operator_kubeconfig) = cluster?;
         let psql = installed.postgres.clone();
-        Ok(Self {
-            run,
-            certs,
-            psql,
-            database,
-            pooler,
-            neon,
-            cluster,
-            operator_kubeconfig,
-        })
+        Ok(Self { run, certs, psql, database, pooler, neon, cluster, operator_kubeconfig })
     }
 
     /// The administrator's kubeconfig.
@@ -95,17 +75,12 @@ impl Stack {
     }
 
     fn cluster(&self) -> &Cluster {
-        self.cluster
-            .as_ref()
-            .expect("this stack was started without a cluster")
+        self.cluster.as_ref().expect("this stack was started without a cluster")
     }
 
     /// psql without the user's start-up file, stopping at errors, trusting the stack's authority; give it a URI.
     pub fn psql(&self) -> Command {
-        let mut command = self
-            .psql
-            .as_ref()
-            .map_or_else(|| Command::new("psql"), PgTree::psql);
+        let mut command = self.psql.as_ref().map_or_else(|| Command::new("psql"), PgTree::psql);
         command
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
             .env("PGSSLROOTCERT", self.ca_file())
@@ -130,10 +105,7 @@ impl Stack {
 
     /// `127.0.0.1:…` of the transaction pooler, or why there is none.
     pub fn pooler(&self) -> Result<String, &str> {
-        self.pooler
-            .as_ref()
-            .map(|port| format!("127.0.0.1:{port}"))
-            .map_err(String::as_str)
+        self.pooler.as_ref().map(|port| format!("127.0.0.1:{port}")).map_err(String::as_str)
     }
 
     /// The Neon API's base URL.
@@ -152,9 +124,7 @@ impl Stack {
     }
 
     fn neon(&self) -> &Neon {
-        self.neon
-            .as_ref()
-            .expect("this stack was started without the emulator")
+        self.neon.as_ref().expect("this stack was started without the emulator")
     }
 
     /// The folder with the log of every part.
@@ -177,16 +147,9 @@ impl Stack {
     pub fn operator(&self) -> Result<Command> {
         let mut command = Command::new(crate::binary("tenantry-operator")?);
         command.arg("--kubeconfig").arg(self.operator_kubeconfig());
-        command.args([
-            "--neon-api-url",
-            self.neon_api_url(),
-            "--listen",
-            "127.0.0.1:0",
-        ]);
+        command.args(["--neon-api-url", self.neon_api_url(), "--listen", "127.0.0.1:0"]);
         command.arg("--tenant-db-ca-file").arg(self.ca_file());
-        command
-            .env("NEON_API_KEY", self.neon_api_key())
-            .env_remove("KUBECONFIG");
+        command.env("NEON_API_KEY", self.neon_api_key()).env_remove("KUBECONFIG");
         Ok(command)
     }
 }
@@ -226,11 +189,7 @@ fn start_data(run: &Run, options: &Options, installed: &Installed, certs: &Certs
     let port = pooler.as_ref().ok().copied();
     let start = |options| emulator::start(run, options, certs, &database, port);
     let neon = options.emulator.as_ref().map(start).transpose()?;
-    Ok(Data {
-        database,
-        pooler,
-        neon,
-    })
+    Ok(Data { database, pooler, neon })
 }
 
 fn start_cluster(
@@ -242,15 +201,11 @@ fn start_cluster(
     let cluster = match (&options.cluster, &installed.kube) {
         (options::Cluster::None, _) => return Ok((None, None)),
         (options::Cluster::Existing { trusted }, _) => Cluster::existing(run, *trusted)?,
-        (options::Cluster::Own, Some(tools)) => Cluster::own(
-            tools.kubectl.clone(),
-            control_plane::start(run, tools, certs)?,
-        ),
+        (options::Cluster::Own, Some(tools)) => {
+            Cluster::own(tools.kubectl.clone(), control_plane::start(run, tools, certs)?)
+        }
         (options::Cluster::Own, None) => return Err(anyhow!("no control plane is installed")),
     };
-    let operator = options
-        .operator_rights
-        .then(|| cluster.admit_operator(run))
-        .transpose()?;
+    let operator = options.operator_rights.then(|| cluster.admit_operator(run)).transpose()?;
     Ok((Some(cluster), operator))
 }

@@ -37,24 +37,13 @@ impl User {
             .map(|line| line.split(':').collect())
             .find(|fields: &Vec<&str>| fields[0] == name)?;
         let (uid, gid) = (fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?);
-        Some(Self {
-            name: name.to_owned(),
-            uid,
-            gid,
-        })
+        Some(Self { name: name.to_owned(), uid, gid })
     }
 
     /// The flags of `setpriv` that drop to this user.
     pub fn setpriv_args(&self) -> Vec<String> {
         let (uid, gid) = (self.uid.to_string(), self.gid.to_string());
-        let ids = [
-            "--reuid",
-            &uid,
-            "--regid",
-            &gid,
-            "--clear-groups",
-            "--inh-caps=-all",
-        ];
+        let ids = ["--reuid", &uid, "--regid", &gid, "--clear-groups", "--inh-caps=-all"];
         ids.map(ToOwned::to_owned).into()
     }
 }

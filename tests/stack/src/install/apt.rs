@@ -33,11 +33,7 @@ fn download(names: &[&str], folder: &Path, options: &[String]) -> Result<std::pa
     let mut last = anyhow::anyhow!("no package was named");
     for name in names {
         let mut command = Command::new("apt-get");
-        command
-            .arg("download")
-            .args(options)
-            .arg(name)
-            .current_dir(folder);
+        command.arg("download").args(options).arg(name).current_dir(folder);
         match tool::run(&format!("downloading {name}"), &command) {
             Ok(()) => return newest(folder, name),
             Err(error) => last = error,
@@ -51,10 +47,7 @@ fn newest(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         file.starts_with(&format!("{name}_")) && file.ends_with(".deb")
     };
-    let files = fs::read_dir(folder)?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(ours);
+    let files = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(ours);
     let newest = files.max_by_key(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok());
     newest.with_context(|| format!("apt-get left no {name}_*.deb in {}", folder.display()))
 }
@@ -72,10 +65,7 @@ fn private_lists() -> Result<Vec<String>> {
     ]
     .concat();
     let mut command = Command::new("apt-get");
-    command
-        .arg("update")
-        .args(&options)
-        .args(option("Debug::NoLocking", "1"));
+    command.arg("update").args(&options).args(option("Debug::NoLocking", "1"));
     tool::run("fetching package lists", &command)?;
     ensure!(state.join("lists").is_dir(), "apt-get update left no lists");
     Ok(options)

@@ -38,10 +38,7 @@ const KUBERNETES: Family = Family {
     module: "k8s.io/kubernetes",
     programs: &[
         ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-        (
-            "kube-controller-manager",
-            "k8s.io/kubernetes/cmd/kube-controller-manager",
-        ),
+        ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
         ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     ],
 };
@@ -57,12 +54,7 @@ pub(super) fn install() -> Result<KubeTools> {
     let kubernetes = KUBERNETES.install()?;
     let [apiserver, controller_manager, kubectl] = <[PathBuf; 3]>::try_from(kubernetes)
         .map_err(|found| anyhow::anyhow!("three programs expected, found {found:?}"))?;
-    Ok(KubeTools {
-        etcd: etcd[0].clone(),
-        apiserver,
-        controller_manager,
-        kubectl,
-    })
+    Ok(KubeTools { etcd: etcd[0].clone(), apiserver, controller_manager, kubectl })
 }
 
 impl Family {
@@ -77,11 +69,8 @@ impl Family {
         let target = paths::cache_folder("tools")?.join(format!("{}-{version}-{key}", self.folder));
 
         let find = |program: &str| locate(program, version, &target);
-        let missing: Vec<_> = self
-            .programs
-            .iter()
-            .filter(|(program, _)| find(program).is_none())
-            .collect();
+        let missing: Vec<_> =
+            self.programs.iter().filter(|(program, _)| find(program).is_none()).collect();
         if !missing.is_empty() {
             let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
             self.build(&source, version, &packages, &target)?;
@@ -135,17 +124,12 @@ fn ldflags(module: &str, version: &str) -> String {
 /// `v1.37.2` becomes (`1`, `37`).
 fn major_minor(version: &str) -> (&str, &str) {
     let mut parts = version.trim_start_matches('v').split('.');
-    (
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
-    )
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 /// The version of `module` in the text of a go.mod.
 fn pinned_version<'a>(go_mod: &'a str, module: &str) -> Option<&'a str> {
-    let words = go_mod
-        .lines()
-        .map(|line| line.trim().trim_start_matches("require ").split(' '));
+    let words = go_mod.lines().map(|line| line.trim().trim_start_matches("require ").split(' '));
     words
         .filter_map(|mut words| (words.next()? == module).then(|| words.next()).flatten())
         .find(|word| word.starts_with('v'))
@@ -172,8 +156,7 @@ fn is_minor(file: &Path, program: &str, version: &str) -> bool {
 
 fn says_version(text: &str, major: &str, minor: &str) -> bool {
     let wanted = format!("{major}.{minor}.");
-    text.split([' ', '\n', 'v'])
-        .any(|word| word.starts_with(&wanted))
+    text.split([' ', '\n', 'v']).any(|word| word.starts_with(&wanted))
 }
 
 #[cfg(test)]
@@ -194,16 +177,9 @@ mod tests {
     #[test]
     fn the_checkouts_own_pins_are_readable() {
         for family in [KUBERNETES, ETCD] {
-            let file = paths::checkout()
-                .join("tests/tools")
-                .join(family.folder)
-                .join("go.mod");
+            let file = paths::checkout().join("tests/tools").join(family.folder).join("go.mod");
             let text = fs::read_to_string(file).unwrap();
-            assert!(
-                pinned_version(&text, family.module).is_some(),
-                "{}",
-                family.module
-            );
+            assert!(pinned_version(&text, family.module).is_some(), "{}", family.module);
         }
     }
 
@@ -211,16 +187,8 @@ mod tests {
     fn only_the_wanted_minor_version_counts() {
         assert!(says_version("Kubernetes v1.37.0", "1", "37"));
         assert!(says_version("etcd Version: 3.7.3\nGit SHA: x", "3", "7"));
-        assert!(says_version(
-            "Client Version: v1.37.2\nKustomize Version: v5.8.0",
-            "1",
-            "37"
-        ));
-        assert!(!says_version(
-            "Client Version: v1.32.4-dispatcher",
-            "1",
-            "37"
-        ));
+        assert!(says_version("Client Version: v1.37.2\nKustomize Version: v5.8.0", "1", "37"));
+        assert!(!says_version("Client Version: v1.32.4-dispatcher", "1", "37"));
         assert!(!says_version("Kubernetes v1.370.0", "1", "37"));
     }
 

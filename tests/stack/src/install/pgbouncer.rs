@@ -14,10 +14,7 @@ use crate::paths;
 
 /// Libraries that PgBouncer needs and the packages that hold them, newest name first.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    (
-        "libevent-2.1.so.7",
-        &["libevent-2.1-7t64", "libevent-2.1-7"],
-    ),
+    ("libevent-2.1.so.7", &["libevent-2.1-7t64", "libevent-2.1-7"]),
     ("libcares.so.2", &["libcares2", "libc-ares2"]),
 ];
 
@@ -43,19 +40,12 @@ impl PgBouncer {
 pub(super) fn install() -> Result<PgBouncer> {
     let system = paths::on_path("pgbouncer").or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")));
     if let Some(program) = system.filter(|file| paths::is_program(file)) {
-        return Ok(PgBouncer {
-            program,
-            libraries: None,
-        });
+        return Ok(PgBouncer { program, libraries: None });
     }
     let root = paths::cache_folder("pgbouncer")?;
     let found = unpacked(&root);
     if let Some(ready) = found.filter(|found| {
-        found
-            .command()
-            .arg("--version")
-            .output()
-            .is_ok_and(|out| out.status.success())
+        found.command().arg("--version").output().is_ok_and(|out| out.status.success())
     }) {
         return Ok(ready);
     }
@@ -81,8 +71,5 @@ fn unpacked(root: &Path) -> Option<PgBouncer> {
             .map(|entry| entry.path())
             .find(|path| path.ends_with(format!("{}-linux-gnu", std::env::consts::ARCH)))
     });
-    Some(PgBouncer {
-        program,
-        libraries: multiarch,
-    })
+    Some(PgBouncer { program, libraries: multiarch })
 }

