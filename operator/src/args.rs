@@ -166,6 +166,26 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_flag_with_its_environment_name_and_default() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        for arg in Args::command().get_arguments() {
+            let Some(long) = arg.get_long().filter(|long| !["help", "version"].contains(long))
+            else {
+                continue;
+            };
+            let name = arg.get_env().unwrap().to_string_lossy();
+            let row = format!("| `--{long}` | `{name}` |");
+            let line = readme.lines().find(|line| line.starts_with(&row));
+            let line = line.unwrap_or_else(|| panic!("README.md has no row {row}"));
+            if let [default] = arg.get_default_values() {
+                let default = default.to_string_lossy();
+                assert!(line.contains(&format!("| `{default}` |")), "{line}: default is {default}");
+            }
+        }
+    }
+
+    #[test]
     fn bad_values_name_the_flag_and_the_remedy() {
         let base = ["tenantry-operator", "--neon-api-key", "k"];
         for (flag, value) in [
