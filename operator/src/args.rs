@@ -74,7 +74,7 @@ pub struct KubeArgs {
     #[arg(long, env = "TENANTRY_CLUSTER_ID")]
     pub cluster_id: Option<String>,
 
-    /// Tenants that are worked on at the same time, per served namespace list.
+    /// Tenants that are worked on at the same time.
     #[arg(long, env = "TENANTRY_CONCURRENCY", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub concurrency: u16,
 

@@ -1,6 +1,6 @@
 //! The operator's process: configuration, clients, controllers, signals; nothing else.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -34,6 +34,9 @@ async fn main() -> anyhow::Result<()> {
     // One provider in the whole tree; libraries that find none would panic at their first connection.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
+    if args.neon.create_grace_seconds <= args.neon.neon_timeout_seconds {
+        tracing::warn!("--create-grace-seconds should be greater than --neon-timeout-seconds");
+    }
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let client = kube_client(&args).await?;
@@ -45,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let ctx = Arc::new(Context {
         neon: neon_client(&args.neon, metrics.clone())?,
         cluster: cluster_id(&client, args.kube.cluster_id.as_deref()).await?,
-        namespaces: args.kube.namespaces.clone(),
+        namespaces: served_namespaces(&args.kube.namespaces),
         migrations,
         database: database(&args.database)?,
         create_grace: args.neon.create_grace_seconds,
@@ -130,6 +133,12 @@ fn neon_client(args: &NeonArgs, metrics: Metrics) -> anyhow::Result<neon::Client
         root_ca: None,
     };
     Ok(neon::Client::new(settings, move |call| metrics.neon_call(call))?)
+}
+
+/// Each one once, however often the list names it.
+fn served_namespaces(list: &[String]) -> Vec<String> {
+    let names = list.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// From the flag, else from the namespace that every cluster has and nobody makes anew.
