@@ -99,8 +99,9 @@ fn cassettes() -> Result<Option<Vec<(String, Cassette)>>> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/neon/recorded");
     let folder = std::env::var_os("TENANTRY_NEON_RECORDED").map_or(beside, PathBuf::from);
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!(
-            "SKIPPED: contract/recorded: no cassettes; set TENANTRY_NEON_RECORDED to their folder"
+        stack::skip(
+            "contract/recorded",
+            "no cassettes; set TENANTRY_NEON_RECORDED to their folder",
         );
         return Ok(None);
     };
