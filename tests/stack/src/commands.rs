@@ -36,6 +36,9 @@ pub struct Common {
     /// Use this Postgres 17 or 18 (with pgvector; an administrator's URL) instead of starting one.
     #[arg(long, global = true, env = "TENANTRY_POSTGRES_URL", hide_env_values = true)]
     postgres_url: Option<String>,
+    /// Take the programs as they were built last.
+    #[arg(long, global = true)]
+    no_build: bool,
 }
 
 impl Common {
@@ -62,10 +65,14 @@ fn install_parts(common: &Common) -> Result<Installed> {
     install::install(Wanted::for_options(&common.options()))
 }
 
+fn build(common: &Common) -> Result<()> {
+    if common.no_build { Ok(()) } else { install::cargo_build() }
+}
+
 /// Installs what is missing while cargo builds.
 fn prepare(common: &Common) -> Result<Installed> {
     thread::scope(|scope| {
-        let build = scope.spawn(install::cargo_build);
+        let build = scope.spawn(|| build(common));
         let installed = install_parts(common);
         build.join().map_err(|_| anyhow!("the build panicked"))??;
         installed
@@ -90,16 +97,11 @@ pub struct Without {
     /// Without Kubernetes.
     #[arg(long)]
     no_cluster: bool,
-    /// Without building the workspace first.
-    #[arg(long)]
-    no_build: bool,
 }
 
 /// `stack up`
 pub fn up(common: &Common, without: Without) -> Result<ExitCode> {
-    if !without.no_build {
-        install::cargo_build()?;
-    }
+    build(common)?;
     let mut options = common.options();
     if without.no_emulator {
         options.emulator = None;

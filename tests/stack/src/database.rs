@@ -11,14 +11,12 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::certs::{self, Certs};
-use crate::control_plane::is_port_clash;
 use crate::install::PgTree;
 use crate::run::{Run, Stop};
 use crate::user::{User, give_to};
 use crate::{paths, ports};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const TRIES: usize = 3;
 
 /// How to reach a Postgres as its administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +83,7 @@ pub(crate) fn start(run: &Run, tree: &PgTree, certs: &Certs) -> Result<Database>
         certs::write(&copy, &fs::read_to_string(source)?)?;
         give_to(user.as_ref(), &copy)?;
     }
-    let mut tries = 1;
-    loop {
-        match serve(run, tree, &data, user.as_ref(), &password) {
-            Err(error) if tries < TRIES && is_port_clash(&error) => tries += 1,
-            result => return result,
-        }
-    }
+    ports::until_free(|| serve(run, tree, &data, user.as_ref(), &password))
 }
 
 fn serve(

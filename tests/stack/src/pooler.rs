@@ -12,7 +12,6 @@ use anyhow::{Result, bail};
 
 use crate::certs;
 use crate::child::poll;
-use crate::control_plane::is_port_clash;
 use crate::database::Database;
 use crate::install::PgBouncer;
 use crate::ports;
@@ -20,7 +19,6 @@ use crate::run::{Run, Stop};
 use crate::user::{User, give_to};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const TRIES: usize = 3;
 
 /// Starts the pooler and waits until it accepts connections.
 pub(crate) fn start(run: &Run, program: &PgBouncer, database: &Database) -> Result<u16> {
@@ -28,13 +26,7 @@ pub(crate) fn start(run: &Run, program: &PgBouncer, database: &Database) -> Resu
     let folder = run.subfolder("pgbouncer")?;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
     give_to(user.as_ref(), &folder)?;
-    let mut tries = 1;
-    loop {
-        match serve(run, program, database, &folder, user.as_ref()) {
-            Err(error) if tries < TRIES && is_port_clash(&error) => tries += 1,
-            result => return result,
-        }
-    }
+    ports::until_free(|| serve(run, program, database, &folder, user.as_ref()))
 }
 
 fn serve(

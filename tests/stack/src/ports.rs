@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
+const TRIES: usize = 3;
 
 /// A port that is free now and that this process has not been given before (until all have been tried).
 pub(crate) fn free() -> Result<u16> {
@@ -21,6 +22,22 @@ pub(crate) fn free() -> Result<u16> {
         .map(|_| FIRST + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % COUNT)
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .context("no port is free between 20000 and 32000")
+}
+
+/// Starts a server by `attempt`, which picks its ports; again when one was taken in between.
+pub(crate) fn until_free<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(error) if is_clash(&error) => {}
+            result => return result,
+        }
+    }
+    attempt()
+}
+
+/// A server that meets a taken port says so in its log, which is part of the error.
+fn is_clash(error: &anyhow::Error) -> bool {
+    format!("{error:#}").to_lowercase().contains("address already in use")
 }
 
 /// Whether somebody accepts connections there.
@@ -40,5 +57,26 @@ mod tests {
         assert!(!answers(one));
         let _server = TcpListener::bind((Ipv4Addr::LOCALHOST, one)).unwrap();
         assert!(answers(one));
+    }
+
+    #[test]
+    fn a_taken_port_is_another_try_and_any_other_failure_is_not() {
+        let mut attempts = 0;
+        let result = until_free(|| {
+            attempts += 1;
+            if attempts < 3 {
+                Err(anyhow::anyhow!("bind: Address already in use"))
+            } else {
+                Ok(attempts)
+            }
+        });
+        assert_eq!(result.unwrap(), 3);
+        let mut attempts = 0;
+        let result: Result<()> = until_free(|| {
+            attempts += 1;
+            Err(anyhow::anyhow!("unknown flag"))
+        });
+        assert!(result.is_err());
+        assert_eq!(attempts, 1);
     }
 }

@@ -198,14 +198,23 @@ fn start_cluster(
     installed: &Installed,
     certs: &Certs,
 ) -> Result<(Option<Cluster>, Option<PathBuf>)> {
-    let cluster = match (&options.cluster, &installed.kube) {
-        (options::Cluster::None, _) => return Ok((None, None)),
-        (options::Cluster::Existing { trusted }, _) => Cluster::existing(run, *trusted)?,
-        (options::Cluster::Own, Some(tools)) => {
-            Cluster::own(tools.kubectl.clone(), control_plane::start(run, tools, certs)?)
-        }
-        (options::Cluster::Own, None) => return Err(anyhow!("no control plane is installed")),
+    let admit = |cluster: &Cluster| {
+        options.operator_rights.then(|| cluster.admit_operator(run)).transpose()
     };
-    let operator = options.operator_rights.then(|| cluster.admit_operator(run)).transpose()?;
-    Ok((Some(cluster), operator))
+    match (&options.cluster, &installed.kube) {
+        (options::Cluster::None, _) => Ok((None, None)),
+        (options::Cluster::Existing { trusted }, _) => {
+            let cluster = Cluster::existing(run, *trusted)?;
+            let operator = admit(&cluster)?;
+            Ok((Some(cluster), operator))
+        }
+        (options::Cluster::Own, Some(tools)) => {
+            let api = control_plane::start_api(run, tools, certs)?;
+            let cluster = Cluster::own(tools.kubectl.clone(), api.kubeconfig.clone());
+            let operator = admit(&cluster)?;
+            control_plane::start_manager(run, tools, certs, &api)?;
+            Ok((Some(cluster), operator))
+        }
+        (options::Cluster::Own, None) => Err(anyhow!("no control plane is installed")),
+    }
 }

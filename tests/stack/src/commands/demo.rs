@@ -183,6 +183,8 @@ impl<'a> Demo<'a> {
             "psql \"$URI\" -c 'select 1'",
             self.stack.psql().arg(&uri).args(["-c", "select 1"]),
         )?;
+        let gone = format!("secret/{secret}");
+        self.run(&["wait", "--for=delete", &gone, "--timeout=60s"])?;
         refused(
             &format!("kubectl get secret {secret}"),
             &mut self.kubectl(&["get", "secret", &secret]),
