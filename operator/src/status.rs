@@ -1,8 +1,10 @@
 //! What people and tools are told of a tenant.
 //!
 //! In: the previous status, what is known, and how the pass ended. Out: the new status, derived without IO, and one
-//! write of it where it differs. Ready says whether the database can be used now; Reconciling and Stalled say, in the
+//! write of it. Ready says whether the database can be used now; Reconciling and Stalled say, in the
 //! kstatus sense, whether the operator or a person must do something about the object as it is declared now.
+
+mod words;
 
 use crds::{
     Binding, ConditionType, FIELD_MANAGER, LiveSettings, Reason, VectorTenant, VectorTenantStatus,
@@ -23,6 +25,8 @@ use crate::{
     plan::{Refusal, Waiting},
 };
 
+use words::Outlook;
+
 /// How a pass ended.
 #[derive(Debug)]
 pub enum Verdict<'a> {
@@ -36,120 +40,6 @@ pub enum Verdict<'a> {
     Refuses(&'a Refusal),
     /// An attempt failed.
     Failed(&'a Error),
-}
-
-/// Which of Reconciling and Stalled holds, why, and in which words.
-struct Outlook {
-    reconciling: bool,
-    stalled: bool,
-    reason: Reason,
-    message: String,
-}
-
-impl Verdict<'_> {
-    fn outlook(&self) -> Outlook {
-        let outlook = |reconciling, stalled, reason, message: String| Outlook {
-            reconciling,
-            stalled,
-            reason,
-            message,
-        };
-        match self {
-            Self::Converged => {
-                outlook(false, false, Reason::Settled, "All is as declared".to_owned())
-            }
-            Self::AtWork(reason, message) => outlook(true, false, *reason, (*message).to_owned()),
-            Self::Waits(Waiting::Paused) => {
-                let message = "spec.paused is true: set it to false to go on".to_owned();
-                outlook(false, false, Reason::Paused, message)
-            }
-            Self::Waits(waiting) => {
-                let (reason, message) = waiting_words(waiting);
-                outlook(true, false, reason, message)
-            }
-            Self::Refuses(refusal) => {
-                let (reason, message) = refusal_words(refusal);
-                outlook(false, true, reason, message)
-            }
-            Self::Failed(error) => {
-                let person = error.needs_a_person();
-                outlook(!person, person, error.reason(), failure_words(error))
-            }
-        }
-    }
-}
-
-fn waiting_words(waiting: &Waiting) -> (Reason, String) {
-    match waiting {
-        Waiting::Paused => (Reason::Paused, "spec.paused is true".to_owned()),
-        Waiting::Operations => {
-            (Reason::OperationsRunning, "Neon is working on the project".to_owned())
-        }
-        Waiting::CreationUncertain { until } => (
-            Reason::CreationUncertain,
-            format!("A request to create the project was sent and its reply lost; if no project appears until {until}, it is sent again"),
-        ),
-        Waiting::LookupIncomplete => (
-            Reason::NeonUnavailable,
-            "Neon cannot list all projects at the moment, so it is not known whether this one exists".to_owned(),
-        ),
-        Waiting::Deletion => (Reason::Deleting, "Neon is deleting the project".to_owned()),
-    }
-}
-
-fn refusal_words(refusal: &Refusal) -> (Reason, String) {
-    match refusal {
-        Refusal::SecretConflict { name } => (
-            Reason::SecretConflict,
-            format!(
-                "A Secret '{name}' exists and is not this tenant's; it is left untouched. Remove it, or set spec.secret.name to another name"
-            ),
-        ),
-        Refusal::ProjectMissing { project } => (
-            Reason::ProjectMissing,
-            format!(
-                "Project {project} is gone from Neon. Recover it there (within 7 days), or annotate this object with {}=<id of a restored project>, or delete this object; an empty project is not put in its place",
-                crds::ADOPT_ANNOTATION
-            ),
-        ),
-        Refusal::Ambiguous { projects } => (
-            Reason::ProjectAmbiguous,
-            format!(
-                "Several projects carry this tenant's name: {}. Delete or rename in Neon the ones that are not in use",
-                projects.join(", ")
-            ),
-        ),
-        Refusal::NotOurs { project, why } => (
-            Reason::ProjectAmbiguous,
-            format!("Project {project} is not taken for this tenant's: {why}"),
-        ),
-        Refusal::AdoptionRefused { project, why } => (
-            Reason::AdoptionRefused,
-            format!(
-                "Project {project} cannot be taken over: {why}. Correct the annotation {} or remove it",
-                crds::ADOPT_ANNOTATION
-            ),
-        ),
-        Refusal::OperationFailed { what } => (
-            Reason::OperationFailed,
-            format!(
-                "An operation of Neon on the project failed ({what}). Look at the project in Neon's console"
-            ),
-        ),
-    }
-}
-
-/// The failure, and what helps where the error cannot say that itself.
-fn failure_words(error: &Error) -> String {
-    let remedy = match error.reason() {
-        Reason::NeonUnauthorized => ". Give the operator an API key that Neon accepts",
-        Reason::NeonLimitReached => ". Raise the plan's limit or delete projects that nobody needs",
-        Reason::MigrationFailed => ". Correct the migration; it is tried again every few minutes",
-        Reason::SchemaMismatch => ". Run an operator that has this database's migrations",
-        Reason::DeletionRefused => ". Remove the protection from its branches in Neon",
-        _ => "",
-    };
-    format!("{}{remedy}", error.describe())
 }
 
 /// The status after a pass that got as far as observing.
