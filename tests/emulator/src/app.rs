@@ -11,6 +11,7 @@ use crate::faults::Faults;
 use crate::gate::Limits;
 use crate::ledger::Ledger;
 use crate::proxy::Tls;
+use crate::secrets::Secrets;
 use crate::world::{Millis, Settings, World};
 
 /// Shared by every task.
@@ -24,15 +25,14 @@ pub(crate) struct App {
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
+    pub(crate) secrets: Secrets,
     world: Mutex<World>,
 }
 
 impl App {
     pub(crate) async fn start(args: Args) -> anyhow::Result<Shared> {
         let tls = Tls::load(&args.tls_cert, &args.tls_key).context("TLS certificate and key")?;
-        let data = Data::connect(&args)
-            .await
-            .context("Postgres at --postgres-url")?;
+        let data = Data::connect(&args).await.context("Postgres at --postgres-url")?;
         let ledger = Ledger::open(args.record.as_deref()).context("--record")?;
         let settings = Settings {
             operation_millis: i64::try_from(args.operation_millis)?,
@@ -41,6 +41,7 @@ impl App {
             ..Settings::default()
         };
         let world = Mutex::new(World::new(settings));
+        let secrets = Secrets::new(&args.api_key);
         Ok(Arc::new(Self {
             args,
             data,
@@ -48,6 +49,7 @@ impl App {
             faults: Faults::default(),
             ledger,
             limits: Limits::default(),
+            secrets,
             world,
         }))
     }

@@ -2,12 +2,14 @@
 //! settings, and acts done "out of band", as if someone else did them in Neon's console.
 
 mod acts;
+mod crowd;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, response::IntoResponse as _, response::Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::Shared;
@@ -31,6 +33,9 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/faults", get(faults).post(add_fault).delete(delete_faults))
         .route("/faults/{id}", get(fault).delete(delete_fault))
         .route("/faults/{id}/release", post(release_fault))
+        .route("/keys", post(set_key))
+        .route("/secrets", get(secrets))
+        .route("/crowd", post(crowd::crowd))
         .route("/clock/settings", get(settings).post(change_settings))
         .merge(acts::router())
         .with_state(app.clone())
@@ -44,9 +49,7 @@ fn since(query: &QueryMap) -> u64 {
 async fn ledger(State(app): State<Shared>, Query(query): Query<QueryMap>) -> Json<Value> {
     let world = app.world();
     let standing = world.projects.values().filter(|p| p.deleted_at.is_none());
-    let standing: Value = standing
-        .map(|p| json!({ "project_id": p.id, "name": p.name }))
-        .collect();
+    let standing: Value = standing.map(|p| json!({ "project_id": p.id, "name": p.name })).collect();
     Json(json!({ "entries": app.ledger.entries(since(&query)), "standing": standing }))
 }
 
@@ -110,14 +113,27 @@ async fn delete_fault(State(app): State<Shared>, Path(id): Path<u64>) -> Answer 
 }
 
 async fn delete_faults(State(app): State<Shared>) -> Json<Value> {
-    let gone: Value = app
-        .faults
-        .all()
-        .iter()
-        .filter_map(|r| app.faults.delete(r.id))
-        .map(|r| r.json())
-        .collect();
+    let gone: Value =
+        app.faults.all().iter().filter_map(|r| app.faults.delete(r.id)).map(|r| r.json()).collect();
     Json(json!({ "faults": gone }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    key: String,
+    good: bool,
+}
+
+/// Makes an API key beside the first, or revokes one.
+async fn set_key(State(app): State<Shared>, Json(Key { key, good }): Json<Key>) -> Json<Value> {
+    app.secrets.set_key(&key, good);
+    Json(json!({ "good": good }))
+}
+
+/// What nobody may find in a log.
+async fn secrets(State(app): State<Shared>) -> Json<Value> {
+    Json(json!({ "secrets": app.secrets.ever() }))
 }
 
 async fn settings(State(app): State<Shared>) -> Json<Value> {

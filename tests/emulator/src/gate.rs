@@ -56,33 +56,19 @@ pub(crate) async fn gate(
     let request_id = text(&parts.headers, "x-request-id").unwrap_or_else(crate::ids::uuid);
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
     let query = parts.uri.query().map(str::to_owned);
-    let seq = app
-        .ledger
-        .call(&request_id, &method, &path, query.as_deref());
+    let seq = app.ledger.call(&request_id, &method, &path, query.as_deref());
     let bytes = to_bytes(body, 4 << 20).await.unwrap_or_default();
-    let projects = concerned(&app, &parts.method, &path, &bytes);
-    let subject = Subject {
-        method,
-        path,
-        projects,
-        request_id: request_id.clone(),
-    };
+    let projects = concerned(&app, (&parts.method, &path, query.as_deref()), &bytes);
+    let subject = Subject { method, path, projects, request_id: request_id.clone() };
     let (hits, effects) = (Vec::new(), Effects::default());
-    let mut passage = Passage {
-        app: app.clone(),
-        switch,
-        subject,
-        hits,
-        effects,
-    };
+    let mut passage = Passage { app: app.clone(), switch, subject, hits, effects };
     let agent = text(&parts.headers, "user-agent");
     let sent_key = parts.headers.remove(header::AUTHORIZATION);
     let request = Request::from_parts(parts, Body::from(bytes.clone()));
     let response = passage.run(request, sent_key, next).await;
     let (response, reply) = finish(response, &request_id).await;
     let status = response.status().as_u16();
-    app.ledger
-        .answer(seq, status, now() - started, &passage.hits);
+    app.ledger.answer(seq, status, now() - started, &passage.hits);
     if app.ledger.recording() {
         app.ledger.record(&json!({
             "seq": seq,
@@ -125,11 +111,8 @@ impl Passage {
         if let Some(response) = self.faults(Phase::BeforeAuth, &mut None, call).await {
             return Some(response);
         }
-        let wanted = format!("Bearer {}", self.app.args.api_key);
-        if key
-            .as_ref()
-            .is_none_or(|key| key.as_bytes() != wanted.as_bytes())
-        {
+        let key = key.as_ref().and_then(|key| key.to_str().ok()?.strip_prefix("Bearer "));
+        if !key.is_some_and(|key| self.app.secrets.is_good_key(key)) {
             return Some(ApiError::unauthorized().into_response());
         }
         if let Some(response) = self.limited() {
@@ -152,20 +135,14 @@ impl Passage {
         }
         let mut response =
             ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").into_response();
-        if let Some(value) = settings
-            .retry_after
-            .and_then(|v| HeaderValue::from_str(&v).ok())
-        {
+        if let Some(value) = settings.retry_after.and_then(|v| HeaderValue::from_str(&v).ok()) {
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }
         Some(response)
     }
 
     fn context(&self) -> Context {
-        Context {
-            request_id: self.subject.request_id.clone(),
-            effects: self.effects.clone(),
-        }
+        Context { request_id: self.subject.request_id.clone(), effects: self.effects.clone() }
     }
 
     /// Runs the handler in a task of its own: what it began it ends, as a server far away would.
@@ -222,30 +199,29 @@ impl Passage {
     }
 }
 
-/// Ids and names of the project that a call is about.
-fn concerned(app: &App, method: &Method, path: &str, bytes: &Bytes) -> Vec<String> {
-    if let Some(id) = path
-        .strip_prefix("/projects/")
-        .and_then(|rest| rest.split('/').next())
-    {
+/// Ids and names of the project that a call is about; of a list, what it searches for.
+fn concerned(
+    app: &App,
+    (method, path, query): (&Method, &str, Option<&str>),
+    bytes: &Bytes,
+) -> Vec<String> {
+    if let Some(id) = path.strip_prefix("/projects/").and_then(|rest| rest.split('/').next()) {
         let name = app.world_as_is().projects.get(id).map(|p| p.name.clone());
         return std::iter::once(id.to_owned()).chain(name).collect();
     }
-    let body: Option<Value> = (method == Method::POST)
-        .then(|| serde_json::from_slice(bytes).ok())
-        .flatten();
-    body.and_then(|b| b["project"]["name"].as_str().map(str::to_owned))
-        .into_iter()
-        .collect()
+    if method == Method::GET {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        return pairs.filter(|(key, _)| key == "search").map(|(_, text)| text.into()).collect();
+    }
+    let body: Option<Value> =
+        (method == Method::POST).then(|| serde_json::from_slice(bytes).ok()).flatten();
+    body.and_then(|b| b["project"]["name"].as_str().map(str::to_owned)).into_iter().collect()
 }
 
 /// The path with ids taken out: limits are per route.
 fn route(path: &str) -> String {
     let id = |part: &str| part.contains('-') && part.bytes().any(|b| b.is_ascii_digit());
-    path.split('/')
-        .map(|part| if id(part) { "{id}" } else { part })
-        .collect::<Vec<_>>()
-        .join("/")
+    path.split('/').map(|part| if id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 /// Puts the request id where Neon puts it, and reads the body for the record.
@@ -258,19 +234,14 @@ async fn finish(mut response: Response, request_id: &str) -> (Response, Bytes) {
         *response.body_mut() = body;
     }
     if let Ok(value) = HeaderValue::from_str(request_id) {
-        response
-            .headers_mut()
-            .insert("x-neon-ret-request-id", value);
+        response.headers_mut().insert("x-neon-ret-request-id", value);
     }
     if response.extensions().get::<act::Broken>().is_some() {
         return (response, Bytes::new());
     }
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    (
-        Response::from_parts(parts, Body::from(bytes.clone())),
-        bytes,
-    )
+    (Response::from_parts(parts, Body::from(bytes.clone())), bytes)
 }
 
 fn json_or_text(bytes: &Bytes) -> Value {
@@ -287,9 +258,6 @@ mod tests {
     fn routes_have_no_ids() {
         let path =
             "/projects/cold-sea-06846227/branches/br-floral-wind-a5090hvr/roles/neondb_owner";
-        assert_eq!(
-            super::route(path),
-            "/projects/{id}/branches/{id}/roles/neondb_owner"
-        );
+        assert_eq!(super::route(path), "/projects/{id}/branches/{id}/roles/neondb_owner");
     }
 }

@@ -3,7 +3,7 @@
 //! - [`args`](Args): flags; [`app`]: what all parts share; [`listener`]: the HTTP socket, which a fault can reset;
 //! - `gate`: request id, faults, key, conflicts, record, around every call; `faults`: the rules; `ledger`: what happened;
 //! - `api`: Neon's routes; `requests`: bodies and Neon's ranges; `wire`: what replies look like;
-//! - `world`: the state over time (pure); `data`: roles and databases in Postgres;
+//! - `secrets`: keys and passwords, now and ever; `world`: the state over time (pure); `data`: roles and databases in Postgres;
 //! - `proxy`: the ports tenants connect to (TLS, SCRAM, names, scale to zero); `control`: `/_emulator` for tests.
 //!
 //! It shares no type with the operator, so that an error in one cannot hide in the other.
@@ -21,6 +21,7 @@ mod listener;
 mod proxy;
 mod reply;
 mod requests;
+mod secrets;
 mod wire;
 mod world;
 

@@ -31,21 +31,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            next_database: 39_724_307,
-            ..Self::default()
-        }
+        Self { settings, next_database: 39_724_307, ..Self::default() }
     }
 
     /// Lets time pass: pending states become current, idle endpoints are suspended.
     pub(crate) fn tick(&mut self, now: Millis) {
         let settings = &self.settings;
-        for project in self
-            .projects
-            .values_mut()
-            .filter(|p| p.deleted_at.is_none())
-        {
+        for project in self.projects.values_mut().filter(|p| p.deleted_at.is_none()) {
             for endpoint in &mut project.endpoints {
                 endpoint.tick(now, settings);
             }
@@ -92,8 +84,7 @@ impl World {
             made.push(operation);
         }
         if let Some(project) = self.projects.get_mut(project_id) {
-            project.operations.extend(made.iter().cloned());
-            project.operations_changed(now);
+            project.began(&made);
         }
         made
     }

@@ -18,25 +18,14 @@ pub(crate) async fn create_project(
     context: &Context,
 ) -> Result<String, ApiError> {
     let branch_id = ids::branch_id();
-    let database_name = wanted
-        .branch
-        .database_name
-        .clone()
-        .unwrap_or_else(|| "neondb".to_owned());
-    let role_name = wanted
-        .branch
-        .role_name
-        .clone()
-        .unwrap_or_else(|| format!("{database_name}_owner"));
+    let database_name = wanted.branch.database_name.clone().unwrap_or_else(|| "neondb".to_owned());
+    let role_name =
+        wanted.branch.role_name.clone().unwrap_or_else(|| format!("{database_name}_owner"));
     let role = new_role(app, &branch_id, &role_name).await?;
     let database = new_database(app, &branch_id, &database_name, &role).await?;
     let branch = Branch {
         id: branch_id.clone(),
-        name: wanted
-            .branch
-            .name
-            .clone()
-            .unwrap_or_else(|| "main".to_owned()),
+        name: wanted.branch.name.clone().unwrap_or_else(|| "main".to_owned()),
         parent_id: None,
         default: true,
         protected: false,
@@ -47,17 +36,8 @@ pub(crate) async fn create_project(
         databases: vec![database],
     };
     let mut project = blank(app, wanted, branch);
-    let endpoint = new_endpoint(
-        app,
-        &project.id,
-        &branch_id,
-        &project.default_endpoint_settings,
-    )?;
-    let (id, name, endpoint_id) = (
-        project.id.clone(),
-        project.name.clone(),
-        endpoint.id.clone(),
-    );
+    let endpoint = new_endpoint(app, &project.id, &branch_id, &project.default_endpoint_settings)?;
+    let (id, name, endpoint_id) = (project.id.clone(), project.name.clone(), endpoint.id.clone());
     project.endpoints.push(endpoint);
     let mut world = app.world();
     world.projects.insert(id.clone(), project);
@@ -66,31 +46,23 @@ pub(crate) async fn create_project(
         ("start_compute", &branch_id, Some(endpoint_id.as_str())),
     ];
     world.operations(&id, now(), &actions, &context.effects.operations);
-    app.ledger
-        .commit("create", (&id, &name), Some(&context.request_id));
+    app.ledger.commit("create", (&id, &name), Some(&context.request_id));
     Ok(id)
 }
 
-fn blank(app: &Shared, wanted: ProjectCreate, branch: Branch) -> Project {
+/// The state of a project that has no endpoint yet.
+pub(crate) fn blank(app: &Shared, wanted: ProjectCreate, branch: Branch) -> Project {
     let id = ids::project_id();
-    let mut defaults = endpoint_defaults(
-        wanted.autoscaling_limit_min_cu,
-        wanted.autoscaling_limit_max_cu,
-    );
+    let mut defaults =
+        endpoint_defaults(wanted.autoscaling_limit_min_cu, wanted.autoscaling_limit_max_cu);
     defaults.extend(wanted.default_endpoint_settings.unwrap_or_default());
     Project {
         name: wanted.name.unwrap_or_else(|| id.clone()),
         id,
-        region_id: wanted
-            .region_id
-            .unwrap_or_else(|| "aws-us-east-2".to_owned()),
+        region_id: wanted.region_id.unwrap_or_else(|| "aws-us-east-2".to_owned()),
         pg_version: wanted.pg_version.unwrap_or(17),
-        provisioner: wanted
-            .provisioner
-            .unwrap_or_else(|| "k8s-neonvm".to_owned()),
-        org_id: wanted
-            .org_id
-            .or_else(|| app.world().settings.org_id.clone()),
+        provisioner: wanted.provisioner.unwrap_or_else(|| "k8s-neonvm".to_owned()),
+        org_id: wanted.org_id.or_else(|| app.world().settings.org_id.clone()),
         store_passwords: wanted.store_passwords.unwrap_or(true),
         history_retention_seconds: wanted.history_retention_seconds.unwrap_or(86_400),
         default_endpoint_settings: defaults,
@@ -99,6 +71,7 @@ fn blank(app: &Shared, wanted: ProjectCreate, branch: Branch) -> Project {
         updated_at: branch.created_at,
         deleted_at: None,
         gone: None,
+        soft_delete: None,
         recoverable: false,
         branches: vec![branch],
         endpoints: Vec::new(),
@@ -132,14 +105,9 @@ fn project_settings(wanted: Map<String, Value>) -> Map<String, Value> {
 /// A role in Postgres, with a new password.
 pub(crate) async fn new_role(app: &Shared, branch_id: &str, name: &str) -> Result<Role, ApiError> {
     let (physical, password) = (ids::physical(branch_id), ids::password());
+    app.secrets.password(&password);
     app.data.create_role(&physical, &password).await?;
-    Ok(Role {
-        name: name.to_owned(),
-        physical,
-        password,
-        created_at: now(),
-        updated_at: now(),
-    })
+    Ok(Role { name: name.to_owned(), physical, password, created_at: now(), updated_at: now() })
 }
 
 /// A database in Postgres, owned by that role.
@@ -177,20 +145,15 @@ pub(crate) fn new_endpoint(
 ) -> Result<Endpoint, ApiError> {
     let failed = |error| {
         tracing::error!(%error, "no free port");
-        ApiError::new(
-            axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-            "internal server error",
-        )
+        ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
     };
     let doors = proxy::bind().map_err(failed)?;
     let mut endpoint = Endpoint::new(&ids::endpoint_id(), branch_id, doors.ports, now());
     let number = |key: &str| defaults.get(key).and_then(Value::as_f64);
     endpoint.min_cu = number("autoscaling_limit_min_cu").unwrap_or(0.25);
     endpoint.max_cu = number("autoscaling_limit_max_cu").unwrap_or(0.25);
-    endpoint.suspend_timeout_seconds = defaults
-        .get("suspend_timeout_seconds")
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
+    endpoint.suspend_timeout_seconds =
+        defaults.get("suspend_timeout_seconds").and_then(Value::as_i64).unwrap_or(0);
     for key in ["pg_settings", "pgbouncer_settings"] {
         if let Some(value) = defaults.get(key) {
             endpoint.settings.insert(key.to_owned(), value.clone());
@@ -208,10 +171,9 @@ pub(crate) async fn delete_project(
 ) -> Result<(), ApiError> {
     let (name, keep, roles, databases) = {
         let mut world = app.world();
-        let keep = world.settings.soft_delete;
-        let project = world
-            .live_mut(id)
-            .ok_or_else(|| ApiError::not_found("project"))?;
+        let generally = world.settings.soft_delete;
+        let project = world.live_mut(id).ok_or_else(|| ApiError::not_found("project"))?;
+        let keep = project.soft_delete.unwrap_or(generally);
         (project.deleted_at, project.recoverable, project.updated_at) = (Some(now()), keep, now());
         for endpoint in &mut project.endpoints {
             endpoint.door.send_modify(|door| door.listening = false);
@@ -234,11 +196,8 @@ pub(crate) async fn delete_project(
 }
 
 fn physical(project: &Project) -> (Vec<String>, Vec<String>) {
-    let roles = project
-        .branches
-        .iter()
-        .flat_map(|b| b.roles.iter().map(|r| r.physical.clone()))
-        .collect();
+    let roles =
+        project.branches.iter().flat_map(|b| b.roles.iter().map(|r| r.physical.clone())).collect();
     let databases = project
         .branches
         .iter()
@@ -274,10 +233,7 @@ pub(crate) async fn recover_project(
     request_id: Option<&str>,
 ) -> Result<(), ApiError> {
     let mut world = app.world();
-    let project = world
-        .projects
-        .get_mut(id)
-        .ok_or_else(|| ApiError::not_found("project"))?;
+    let project = world.projects.get_mut(id).ok_or_else(|| ApiError::not_found("project"))?;
     match (project.deleted_at, project.recoverable) {
         (None, _) => return Err(ApiError::refused("project is not deleted")),
         (Some(_), false) => return Err(ApiError::not_found("project")),
@@ -287,8 +243,7 @@ pub(crate) async fn recover_project(
     for endpoint in &mut project.endpoints {
         endpoint.door.send_modify(|door| door.listening = true);
     }
-    app.ledger
-        .commit("recover", (id, &project.name), request_id);
+    app.ledger.commit("recover", (id, &project.name), request_id);
     Ok(())
 }
 
@@ -296,10 +251,8 @@ pub(crate) async fn recover_project(
 pub(crate) async fn purge_project(app: &Shared, id: &str) -> Result<(), ApiError> {
     let (roles, databases) = {
         let mut world = app.world();
-        let project = world
-            .projects
-            .get_mut(id)
-            .filter(|p| p.deleted_at.is_some() && p.recoverable);
+        let project =
+            world.projects.get_mut(id).filter(|p| p.deleted_at.is_some() && p.recoverable);
         let project = project.ok_or_else(|| ApiError::not_found("recoverable project"))?;
         project.recoverable = false;
         physical(project)

@@ -44,9 +44,7 @@ pub(crate) async fn create(
     bytes: Bytes,
 ) -> Reply {
     let wanted: RoleFields = requests::inside(&bytes, "role")?;
-    let name = wanted
-        .name
-        .ok_or_else(|| ApiError::body("role.name (field required)"))?;
+    let name = wanted.name.ok_or_else(|| ApiError::body("role.name (field required)"))?;
     requests::identifier("role name", Some(&name))?;
     let databases: Vec<_> = {
         let mut world = app.world();
@@ -54,11 +52,7 @@ pub(crate) async fn create(
         if branch.role(&name).is_some() {
             return Err(ApiError::exists("role"));
         }
-        branch
-            .databases
-            .iter()
-            .map(|d| d.physical.clone())
-            .collect()
+        branch.databases.iter().map(|d| d.physical.clone()).collect()
     };
     let role = lifecycle::new_role(&app, &branch_id, &name).await?;
     for database in &databases {
@@ -83,13 +77,16 @@ pub(crate) async fn delete(
         let mut world = app.world();
         let branch = branch_of(settled(&mut world, &id, now())?, &branch_id)?;
         if branch.databases.iter().any(|d| d.owner_name == name) {
-            return Err(ApiError::refused(
-                "role owns databases and cannot be deleted",
-            ));
+            return Err(ApiError::refused("role owns databases and cannot be deleted"));
         }
         branch.role(&name).ok_or_else(missing)?.clone()
     };
-    app.data.drop_role(&role.physical).await?;
+    app.data.disown(&role.physical).await?;
+    if let Err(error) = app.data.drop_role(&role.physical).await {
+        let owner = error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("2BP01"));
+        let refused = || ApiError::refused("role owns objects and cannot be deleted");
+        return Err(if owner { refused() } else { error.into() });
+    }
     let mut world = app.world();
     let branch = world.live_mut(&id).and_then(|p| p.branch_mut(&branch_id));
     let branch = branch.ok_or_else(|| ApiError::not_found("branch"))?;
@@ -104,9 +101,7 @@ pub(crate) async fn reveal_password(
 ) -> Reply {
     let world = app.world();
     let project = existing(&world, &id)?;
-    let role = branch_of(project, &branch)?
-        .role(&name)
-        .ok_or_else(missing)?;
+    let role = branch_of(project, &branch)?.role(&name).ok_or_else(missing)?;
     if !project.store_passwords {
         return Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,
@@ -138,22 +133,18 @@ pub(crate) async fn set_new_password(
     request_id: Option<&str>,
 ) -> Result<(), ApiError> {
     let password = ids::password();
+    app.secrets.password(&password);
     let (physical, project, delay) = {
         let mut world = app.world();
         let delay = world.settings.operation_millis;
-        let project = world
-            .live_mut(id)
-            .ok_or_else(|| ApiError::not_found("project"))?;
+        let project = world.live_mut(id).ok_or_else(|| ApiError::not_found("project"))?;
         let project_name = project.name.clone();
-        let role = project
-            .branch_mut(branch_id)
-            .and_then(|b| b.role_mut(name))
-            .ok_or_else(missing)?;
+        let role =
+            project.branch_mut(branch_id).and_then(|b| b.role_mut(name)).ok_or_else(missing)?;
         (role.password, role.updated_at) = (password.clone(), now());
         (role.physical.clone(), project_name, delay)
     };
-    app.ledger
-        .commit("reset_password", (id, &project), request_id);
+    app.ledger.commit("reset_password", (id, &project), request_id);
     if delay == 0 {
         app.data.set_password(&physical, &password).await?;
         return Ok(app.data.disconnect(&physical).await?);

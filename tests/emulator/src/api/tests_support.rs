@@ -20,6 +20,7 @@ pub(crate) fn project(id: &str, name: &str) -> Project {
         updated_at: 0,
         deleted_at: None,
         gone: None,
+        soft_delete: None,
         recoverable: false,
         branches: vec![Branch {
             id: "br-x".to_owned(),

@@ -40,11 +40,7 @@ fn missing(what: &str) -> (StatusCode, Json<Value>) {
 /// All projects, deleted ones too, with the names that they have in Postgres.
 async fn projects(State(app): State<Shared>) -> Json<Value> {
     let world = app.world();
-    let shown: Value = world
-        .projects
-        .keys()
-        .filter_map(|id| project(&world, id))
-        .collect();
+    let shown: Value = world.projects.keys().filter_map(|id| project(&world, id)).collect();
     Json(json!({ "projects": shown }))
 }
 
@@ -54,11 +50,8 @@ fn project(world: &World, id: &str) -> Option<Value> {
         .branches
         .iter()
         .map(|b| {
-            let roles: Value = b
-                .roles
-                .iter()
-                .map(|r| json!({ "name": r.name, "physical": r.physical }))
-                .collect();
+            let roles: Value =
+                b.roles.iter().map(|r| json!({ "name": r.name, "physical": r.physical })).collect();
             let databases: Value = b
                 .databases
                 .iter()
@@ -79,14 +72,9 @@ fn project(world: &World, id: &str) -> Option<Value> {
 async fn create(State(app): State<Shared>, Json(form): Json<Value>) -> Answer {
     let wanted: ProjectCreate =
         serde_json::from_value(form).map_err(|e| problem(StatusCode::BAD_REQUEST, e))?;
-    let context = Context {
-        request_id: "out-of-band".to_owned(),
-        effects: Effects::default(),
-    };
+    let context = Context { request_id: "out-of-band".to_owned(), effects: Effects::default() };
     let id = lifecycle::create_project(&app, wanted, &context).await?;
-    project(&app.world(), &id)
-        .map(Json)
-        .ok_or_else(|| missing("project"))
+    project(&app.world(), &id).map(Json).ok_or_else(|| missing("project"))
 }
 
 #[derive(Default, Deserialize)]
@@ -97,6 +85,8 @@ struct OnProject {
     role: Option<String>,
     protected: Option<bool>,
     gone: Option<Gone>,
+    soft_delete: Option<bool>,
+    store_passwords: Option<bool>,
 }
 
 async fn on_project(
@@ -107,34 +97,27 @@ async fn on_project(
     let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
     let form: OnProject =
         serde_json::from_slice(text).map_err(|e| problem(StatusCode::BAD_REQUEST, e))?;
-    if let Some(gone) = form.gone {
-        app.world()
-            .projects
-            .get_mut(&id)
-            .ok_or_else(|| missing("project"))?
-            .gone = Some(gone);
+    {
+        let mut world = app.world();
+        let project = world.projects.get_mut(&id).ok_or_else(|| missing("project"))?;
+        project.gone = form.gone.or(project.gone);
+        project.soft_delete = form.soft_delete.or(project.soft_delete);
+        project.store_passwords = form.store_passwords.unwrap_or(project.store_passwords);
     }
     match act.as_str() {
         "delete" => lifecycle::delete_project(&app, &id, None).await?,
         "recover" => lifecycle::recover_project(&app, &id, None).await?,
         "purge" => lifecycle::purge_project(&app, &id).await?,
-        "gone" => {}
+        "gone" | "set" => {}
         "rename" => rename(&app, &id, form.name)?,
-        "protect" => protect(
-            &app,
-            &id,
-            form.branch.as_deref(),
-            form.protected.unwrap_or(true),
-        )?,
+        "protect" => protect(&app, &id, form.branch.as_deref(), form.protected.unwrap_or(true))?,
         "reset_password" => {
             let (branch, role) = default_role(&app, &id, form.branch, form.role)?;
             set_new_password(&app, (&id, &branch, &role), None).await?;
         }
         _ => return Err(missing("act on a project")),
     }
-    project(&app.world(), &id)
-        .map(Json)
-        .ok_or_else(|| missing("project"))
+    project(&app.world(), &id).map(Json).ok_or_else(|| missing("project"))
 }
 
 fn rename(app: &Shared, id: &str, name: Option<String>) -> Result<(), (StatusCode, Json<Value>)> {
@@ -155,10 +138,7 @@ fn protect(
     let mut world = app.world();
     let project = world.live_mut(id).ok_or_else(|| missing("project"))?;
     let id = branch.unwrap_or(&project.default_branch().id).to_owned();
-    project
-        .branch_mut(&id)
-        .ok_or_else(|| missing("branch"))?
-        .protected = on;
+    project.branch_mut(&id).ok_or_else(|| missing("branch"))?.protected = on;
     Ok(())
 }
 
@@ -173,29 +153,17 @@ fn default_role(
     let branch = project.branch(branch.as_deref().unwrap_or(&project.default_branch().id));
     let branch = branch.ok_or_else(|| missing("branch"))?;
     let first = || branch.roles.first().map(|r| r.name.clone());
-    Ok((
-        branch.id.clone(),
-        role.or_else(first).ok_or_else(|| missing("role"))?,
-    ))
+    Ok((branch.id.clone(), role.or_else(first).ok_or_else(|| missing("role"))?))
 }
 
 async fn on_endpoint(State(app): State<Shared>, Path((id, act)): Path<(String, String)>) -> Answer {
     let owner = |world: &World| {
-        world
-            .projects
-            .values()
-            .find(|p| p.endpoint(&id).is_some())
-            .map(|p| p.id.clone())
+        world.projects.values().find(|p| p.endpoint(&id).is_some()).map(|p| p.id.clone())
     };
     let mut world = app.world();
     let owner = owner(&world).ok_or_else(|| missing("endpoint"))?;
-    let project = world
-        .projects
-        .get_mut(&owner)
-        .ok_or_else(|| missing("project"))?;
-    let endpoint = project
-        .endpoint_mut(&id)
-        .ok_or_else(|| missing("endpoint"))?;
+    let project = world.projects.get_mut(&owner).ok_or_else(|| missing("project"))?;
+    let endpoint = project.endpoint_mut(&id).ok_or_else(|| missing("endpoint"))?;
     match act.as_str() {
         "suspend" => endpoint.change(Compute::Idle, now()),
         "start" => endpoint.change(Compute::Active, now()),
@@ -217,14 +185,9 @@ async fn on_endpoint(State(app): State<Shared>, Path((id, act)): Path<(String, S
         _ => return Err(missing("act on an endpoint")),
     }
     world.tick(now());
-    let project = world
-        .projects
-        .get(&owner)
-        .ok_or_else(|| missing("project"))?;
+    let project = world.projects.get(&owner).ok_or_else(|| missing("project"))?;
     let endpoint = project.endpoint(&id).ok_or_else(|| missing("endpoint"))?;
-    Ok(Json(
-        json!({ "endpoint": wire::endpoint(project, endpoint) }),
-    ))
+    Ok(Json(json!({ "endpoint": wire::endpoint(project, endpoint) })))
 }
 
 #[derive(Deserialize)]
@@ -242,17 +205,11 @@ async fn on_operation(
     let mut world = app.world();
     let now = now();
     let found = |o: &&mut Operation| o.id == id;
-    let project = world
-        .projects
-        .values_mut()
-        .find(|p| p.operations.iter().any(|o| o.id == id));
+    let project = world.projects.values_mut().find(|p| p.operations.iter().any(|o| o.id == id));
     let project = project.ok_or_else(|| missing("operation"))?;
     let endpoint = {
-        let operation = project
-            .operations
-            .iter_mut()
-            .find(found)
-            .ok_or_else(|| missing("operation"))?;
+        let operation =
+            project.operations.iter_mut().find(found).ok_or_else(|| missing("operation"))?;
         (operation.outcome, operation.forced_status) = (form.outcome, None);
         (operation.start, operation.end) = (operation.start.min(now), now);
         operation.endpoint_id.clone()
@@ -260,18 +217,9 @@ async fn on_operation(
     if let Some(endpoint) = endpoint.and_then(|id| project.endpoint_mut(&id))
         && let Some(pending) = &mut endpoint.pending
     {
-        pending.1 = if form.outcome == Outcome::Finished {
-            now
-        } else {
-            i64::MAX
-        };
+        pending.1 = if form.outcome == Outcome::Finished { now } else { i64::MAX };
     }
-    let operation = project
-        .operations
-        .iter()
-        .find(|o| o.id == id)
-        .ok_or_else(|| missing("operation"))?;
-    Ok(Json(
-        json!({ "operation": wire::operation(operation, Some(now)) }),
-    ))
+    let operation =
+        project.operations.iter().find(|o| o.id == id).ok_or_else(|| missing("operation"))?;
+    Ok(Json(json!({ "operation": wire::operation(operation, Some(now)) })))
 }

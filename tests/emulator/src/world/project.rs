@@ -62,6 +62,8 @@ pub(crate) struct Project {
     pub(crate) deleted_at: Option<Millis>,
     /// How this one looks when gone; the general setting otherwise.
     pub(crate) gone: Option<Gone>,
+    /// Whether its databases outlive its deletion; the general setting otherwise.
+    pub(crate) soft_delete: Option<bool>,
     /// Its databases still exist although it is deleted.
     pub(crate) recoverable: bool,
     pub(crate) branches: Vec<Branch>,
@@ -79,10 +81,7 @@ impl Project {
     }
 
     pub(crate) fn default_branch(&self) -> &Branch {
-        self.branches
-            .iter()
-            .find(|b| b.default)
-            .unwrap_or(&self.branches[0])
+        self.branches.iter().find(|b| b.default).unwrap_or(&self.branches[0])
     }
 
     pub(crate) fn endpoint(&self, id: &str) -> Option<&Endpoint> {
@@ -95,9 +94,7 @@ impl Project {
 
     /// The read-write endpoint of a branch.
     pub(crate) fn main_endpoint(&self, branch_id: &str) -> Option<&Endpoint> {
-        self.endpoints
-            .iter()
-            .find(|e| e.branch_id == branch_id && e.kind == "read_write")
+        self.endpoints.iter().find(|e| e.branch_id == branch_id && e.kind == "read_write")
     }
 
     /// Whether operations still run, so that other mutations are refused with 423.
@@ -105,14 +102,13 @@ impl Project {
         self.operations.iter().any(|o| o.unfinished(now))
     }
 
-    /// Endpoints wait for the operations that concern them: a failed or stuck one leaves them pending.
-    pub(crate) fn operations_changed(&mut self, now: Millis) {
-        for endpoint in &mut self.endpoints {
-            let mine = |o: &&Operation| {
-                o.endpoint_id.as_deref() == Some(&endpoint.id) && o.unfinished(now)
-            };
-            let last = self.operations.iter().rfind(mine);
-            if let (Some(pending), Some(operation)) = (&mut endpoint.pending, last) {
+    /// Takes in the operations of a call. Endpoints wait for those that concern them: one that fails or never ends
+    /// leaves its endpoint pending.
+    pub(crate) fn began(&mut self, operations: &[Operation]) {
+        self.operations.extend(operations.iter().cloned());
+        for operation in operations {
+            let endpoint = operation.endpoint_id.as_deref().and_then(|id| self.endpoint_mut(id));
+            if let Some(pending) = endpoint.and_then(|e| e.pending.as_mut()) {
                 let never = operation.failed() || operation.unfinished(Millis::MAX);
                 pending.1 = if never { Millis::MAX } else { operation.end };
             }
