@@ -1,0 +1,97 @@
+//! The results as a person reads them. In: [`Results`]. Out: text. Pure.
+
+mod phases;
+
+use std::fmt::Write as _;
+
+use crate::results::Results;
+use crate::stats::Spread;
+use crate::targets::{Line, Target, lines};
+
+/// All tables.
+pub(crate) fn text(results: &Results) -> String {
+    let setting = &results.setting;
+    let loads: Vec<&str> = results.repetitions.iter().map(|r| r.load.as_str()).collect();
+    let mut text = format!(
+        "\n{}, {}; {} repetitions of {} tenants one at a time and {} at once; medians (ranges)\n\
+         floor: role, database, log-in over TLS and schema by the same SQL, one at a time and over {} connections\n\
+         load averages before each repetition: {}; others had {} of the busy time\n",
+        setting.processors,
+        if setting.release_build { "release build" } else { "DEBUG BUILD" },
+        results.repetitions.len(),
+        setting.singles,
+        setting.tenants,
+        setting.floor_connections,
+        loads.join(" | "),
+        phases::share_of_others(results),
+    );
+    for argument in setting.operator_args.iter().chain(&setting.emulator_args) {
+        let _ = writeln!(text, "with {argument}");
+    }
+    let head = ["", "target", "measured", "floor", "ratio", ""].map(str::to_owned);
+    let lines = lines(results);
+    let rows = std::iter::once(head).chain(lines.iter().map(row));
+    text.push('\n');
+    text.push_str(&table(rows.collect()));
+    text.push_str(&phases::text(results));
+    text
+}
+
+fn row(line: &Line) -> [String; 6] {
+    let target = match line.target {
+        Some(Target::RatioAtMost(limit)) => format!("<= {limit:.2} x floor"),
+        Some(Target::RatioAtLeast(limit)) => format!(">= {limit:.2} x floor"),
+        Some(Target::Above(limit)) => format!("> {limit} {}", line.unit),
+        Some(Target::Below(limit)) => format!("< {limit} {}", line.unit),
+        None => String::new(),
+    };
+    let met = match line.met {
+        Some(true) => "met",
+        Some(false) => "MISSED",
+        None => "",
+    };
+    [
+        line.what.clone(),
+        target,
+        format!("{} {}", spread(&line.measured, 1), line.unit),
+        line.floor.map(|floor| spread(&floor, 1)).unwrap_or_default(),
+        line.ratio.map(|ratio| spread(&ratio, 2)).unwrap_or_default(),
+        met.to_owned(),
+    ]
+}
+
+fn spread(spread: &Spread, digits: usize) -> String {
+    let Spread { median, min, max } = spread;
+    format!("{median:.digits$} ({min:.digits$} to {max:.digits$})")
+}
+
+/// Columns as wide as their widest cell; the first is words, the others are numbers.
+fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let _ = match column {
+                0 => write!(line, "{cell:<width$}"),
+                _ => write!(line, "   {cell:>width$}"),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_straight_columns() {
+        let rows = vec![["a", "1"], ["long", "22"]].into_iter().map(|row| row.map(str::to_owned));
+        assert_eq!(table(rows.collect()), "a       1\nlong   22\n");
+    }
+}
