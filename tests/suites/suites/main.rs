@@ -1,3 +1,4 @@
 //! The acceptance tests: one binary, one folder per subject.
 
 mod contract;
+mod operator;

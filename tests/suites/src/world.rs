@@ -1,0 +1,79 @@
+//! The stack of this test process, and who may enter it.
+//!
+//! In: nothing. Out: one [`World`], started by the first test that needs it and shared by all; its parts die with the
+//! process. A Kubernetes client belongs to the runtime that made it, so each test takes its own.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
+use operator::naming::{self, ClusterId};
+use stack::{Options, Stack};
+
+/// Real parts, and what names in them are made of.
+pub struct World {
+    stack: Stack,
+    cluster: ClusterId,
+}
+
+/// The world of this process; the first call starts it.
+///
+/// # Errors
+/// When it did not start; every later call then says the same.
+pub fn world() -> Result<&'static World> {
+    static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
+    // A thread of its own: starting blocks, and needs a runtime that is not the test's.
+    let start = || {
+        let started = std::thread::spawn(World::start).join();
+        started.unwrap_or_else(|_| Err(anyhow!("starting panicked"))).map_err(|e| format!("{e:#}"))
+    };
+    WORLD.get_or_init(start).as_ref().map_err(|error| anyhow!("no world: {error}"))
+}
+
+impl World {
+    fn start() -> Result<Self> {
+        // One provider in the whole process; whoever comes second finds it there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let stack = Stack::start(Options::default())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let cluster = runtime.block_on(cluster_id(stack.kubeconfig()))?;
+        Ok(Self { stack, cluster })
+    }
+
+    /// The parts themselves.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// kubectl as the administrator.
+    pub fn kubectl(&self) -> Command {
+        self.stack.kubectl()
+    }
+
+    /// A client with all rights, for the runtime that calls.
+    pub async fn client(&self) -> Result<Client> {
+        client(self.stack.kubeconfig()).await
+    }
+
+    /// Name of the Neon project that belongs to the tenant with this UID.
+    pub fn project_name(&self, uid: &str) -> String {
+        naming::project_name(&self.cluster, uid)
+    }
+}
+
+/// A client with the rights of a kubeconfig.
+pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
+    let file = Kubeconfig::read_from(kubeconfig)?;
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
+}
+
+async fn cluster_id(kubeconfig: &Path) -> Result<ClusterId> {
+    let namespaces: Api<Namespace> = Api::all(client(kubeconfig).await?);
+    let system = namespaces.get("kube-system").await.context("the namespace kube-system")?;
+    Ok(ClusterId::new(&system.metadata.uid.context("its UID")?))
+}

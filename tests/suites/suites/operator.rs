@@ -1,0 +1,5 @@
+//! The operator on real parts: a real API server, a real Postgres, the Neon emulator.
+//!
+//! In: what users do. Out: what they, the database, the emulator's ledger and the operator's own pages then say.
+
+mod lifecycle;
