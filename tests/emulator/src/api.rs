@@ -26,31 +26,19 @@ pub(crate) use roles::set_new_password;
 /// Every route that this server has.
 pub(crate) fn router(app: &Shared) -> Router {
     let branch = Router::new()
-        .route(
-            "/",
-            get(branches::get)
-                .patch(branches::update)
-                .delete(branches::delete),
-        )
+        .route("/", get(branches::get).patch(branches::update).delete(branches::delete))
         .route("/endpoints", get(endpoints::list_of_branch))
         .route("/databases", get(databases::list).post(databases::create))
         .route(
             "/databases/{database}",
-            get(databases::get)
-                .patch(databases::update)
-                .delete(databases::delete),
+            get(databases::get).patch(databases::update).delete(databases::delete),
         )
         .route("/roles", get(roles::list).post(roles::create))
         .route("/roles/{role}", get(roles::get).delete(roles::delete))
         .route("/roles/{role}/reveal_password", get(roles::reveal_password))
         .route("/roles/{role}/reset_password", post(roles::reset_password));
     let project = Router::new()
-        .route(
-            "/",
-            get(projects::get)
-                .patch(projects::update)
-                .delete(projects::delete),
-        )
+        .route("/", get(projects::get).patch(projects::update).delete(projects::delete))
         .route("/recover", post(projects::recover))
         .route("/connection_uri", get(projects::connection_uri))
         .route("/operations", get(operations::list))
@@ -58,9 +46,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
         .route(
             "/endpoints/{endpoint}",
-            get(endpoints::get)
-                .patch(endpoints::update)
-                .delete(endpoints::delete),
+            get(endpoints::get).patch(endpoints::update).delete(endpoints::delete),
         )
         .route("/endpoints/{endpoint}/start", post(endpoints::start))
         .route("/endpoints/{endpoint}/suspend", post(endpoints::suspend))
@@ -88,10 +74,7 @@ pub(crate) fn router(app: &Shared) -> Router {
 pub(crate) fn visible<'a>(world: &'a World, id: &str) -> Result<&'a Project, ApiError> {
     let missing = || ApiError::not_found("project");
     let project = world.projects.get(id).ok_or_else(missing)?;
-    match (
-        project.deleted_at,
-        project.gone.unwrap_or(world.settings.gone),
-    ) {
+    match (project.deleted_at, project.gone.unwrap_or(world.settings.gone)) {
         (None, _) | (Some(_), Gone::DeletedAt) => Ok(project),
         (Some(_), Gone::Status404) => Err(missing()),
         (Some(_), Gone::Status410) => {
@@ -103,11 +86,7 @@ pub(crate) fn visible<'a>(world: &'a World, id: &str) -> Result<&'a Project, Api
 /// A project that exists.
 pub(crate) fn existing<'a>(world: &'a World, id: &str) -> Result<&'a Project, ApiError> {
     let project = visible(world, id)?;
-    if project.deleted_at.is_some() {
-        Err(ApiError::not_found("project"))
-    } else {
-        Ok(project)
-    }
+    if project.deleted_at.is_some() { Err(ApiError::not_found("project")) } else { Ok(project) }
 }
 
 /// A project that exists and whose operations have ended.
@@ -119,13 +98,9 @@ pub(crate) fn settled<'a>(
     if existing(world, id)?.busy(now) {
         return Err(ApiError::locked());
     }
-    world
-        .live_mut(id)
-        .ok_or_else(|| ApiError::not_found("project"))
+    world.live_mut(id).ok_or_else(|| ApiError::not_found("project"))
 }
 
 pub(crate) fn branch_of<'a>(project: &'a Project, id: &str) -> Result<&'a Branch, ApiError> {
-    project
-        .branch(id)
-        .ok_or_else(|| ApiError::not_found("branch"))
+    project.branch(id).ok_or_else(|| ApiError::not_found("branch"))
 }

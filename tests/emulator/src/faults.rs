@@ -148,10 +148,7 @@ impl Faults {
     /// The rules that apply to `subject` now, in the order they were made.
     pub(crate) fn take(&self, phase: Phase, subject: &Subject) -> Vec<Hit> {
         let due = |rule: &Arc<Active>| rule.rule.phase == phase && rule.take(subject);
-        let hit = |rule: Arc<Active>| Hit {
-            action: rule.rule.action.clone(),
-            rule,
-        };
+        let hit = |rule: Arc<Active>| Hit { action: rule.rule.action.clone(), rule };
         self.all().into_iter().filter(due).map(hit).collect()
     }
 }
@@ -184,26 +181,16 @@ mod tests {
         let post = subject("POST", "/projects");
         assert!(faults.take(Phase::AfterCommit, &post).is_empty());
         assert!(faults.take(Phase::BeforeCommit, &post).is_empty());
-        assert!(
-            faults
-                .take(Phase::AfterCommit, &subject("GET", "/projects"))
-                .is_empty()
-        );
+        assert!(faults.take(Phase::AfterCommit, &subject("GET", "/projects")).is_empty());
         assert_eq!(faults.take(Phase::AfterCommit, &post).len(), 1);
         assert!(faults.take(Phase::AfterCommit, &post).is_empty());
-        assert_eq!(
-            (rule.json()["met"].clone(), rule.json()["hits"].clone()),
-            (json!(3), json!(1))
-        );
+        assert_eq!((rule.json()["met"].clone(), rule.json()["hits"].clone()), (json!(3), json!(1)));
     }
 
     #[tokio::test]
     async fn a_held_call_is_counted_until_released_or_dropped() {
         let faults = Faults::default();
-        let rule = add(
-            &faults,
-            json!({"phase":"after_commit","action":{"type":"hold"}}),
-        );
+        let rule = add(&faults, json!({"phase":"after_commit","action":{"type":"hold"}}));
         let get = subject("GET", "/projects");
         let hits = faults.take(Phase::AfterCommit, &get);
         let first = tokio::spawn(async move { hits[0].hold().await });

@@ -161,11 +161,7 @@ fn pick(list: &[&'static str]) -> &'static str {
 
 fn chars(alphabet: &[u8], count: usize) -> String {
     let bytes: [u8; 32] = random();
-    bytes
-        .iter()
-        .take(count)
-        .map(|b| alphabet[*b as usize % alphabet.len()] as char)
-        .collect()
+    bytes.iter().take(count).map(|b| alphabet[*b as usize % alphabet.len()] as char).collect()
 }
 
 pub(crate) fn project_id() -> String {
@@ -178,21 +174,11 @@ pub(crate) fn project_id() -> String {
 }
 
 pub(crate) fn branch_id() -> String {
-    format!(
-        "br-{}-{}-a5{}",
-        pick(ADJECTIVES),
-        pick(NOUNS),
-        chars(LOWER, 6)
-    )
+    format!("br-{}-{}-a5{}", pick(ADJECTIVES), pick(NOUNS), chars(LOWER, 6))
 }
 
 pub(crate) fn endpoint_id() -> String {
-    format!(
-        "ep-{}-{}-a5{}",
-        pick(ADJECTIVES),
-        pick(NOUNS),
-        chars(LOWER, 6)
-    )
+    format!("ep-{}-{}-a5{}", pick(ADJECTIVES), pick(NOUNS), chars(LOWER, 6))
 }
 
 pub(crate) fn password() -> String {

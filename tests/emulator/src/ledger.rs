@@ -54,10 +54,7 @@ pub(crate) struct Ledger(Mutex<Books>);
 impl Ledger {
     pub(crate) fn open(record: Option<&Path>) -> std::io::Result<Self> {
         let record = record.map(File::create).transpose()?;
-        Ok(Self(Mutex::new(Books {
-            record,
-            ..Books::default()
-        })))
+        Ok(Self(Mutex::new(Books { record, ..Books::default() })))
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -83,12 +80,7 @@ impl Ledger {
     }
 
     pub(crate) fn entries(&self, since: u64) -> Vec<Entry> {
-        self.books()
-            .entries
-            .iter()
-            .filter(|e| e.seq > since)
-            .cloned()
-            .collect()
+        self.books().entries.iter().filter(|e| e.seq > since).cloned().collect()
     }
 
     /// Notes a call at its start; [`Ledger::answer`] completes it.
@@ -122,12 +114,7 @@ impl Ledger {
     }
 
     pub(crate) fn calls(&self, since: u64) -> Vec<Call> {
-        self.books()
-            .calls
-            .iter()
-            .filter(|c| c.seq > since)
-            .cloned()
-            .collect()
+        self.books().calls.iter().filter(|c| c.seq > since).cloned().collect()
     }
 
     pub(crate) fn recording(&self) -> bool {

@@ -39,13 +39,7 @@ impl axum::serve::Listener for Listener {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
         let _ = stream.set_nodelay(true);
-        (
-            Connection {
-                stream,
-                switch: Switch::default(),
-            },
-            address,
-        )
+        (Connection { stream, switch: Switch::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

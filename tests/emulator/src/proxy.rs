@@ -44,30 +44,16 @@ pub(crate) fn bind() -> io::Result<Doors> {
         io::Result::Ok((listener.local_addr()?.port(), listener))
     };
     let ((direct_port, direct), (pooled_port, pooled)) = (bound()?, bound()?);
-    Ok(Doors {
-        direct,
-        pooled,
-        ports: Ports {
-            direct: direct_port,
-            pooled: pooled_port,
-        },
-    })
+    Ok(Doors { direct, pooled, ports: Ports { direct: direct_port, pooled: pooled_port } })
 }
 
 impl Doors {
     /// Serves the ports until the endpoint is closed.
     pub(crate) fn open(self, app: &Shared, project: &str, endpoint: &Endpoint) {
         for (listener, pooled) in [(self.direct, false), (self.pooled, true)] {
-            let place = Place {
-                project: project.to_owned(),
-                endpoint: endpoint.id.clone(),
-                pooled,
-            };
-            let port = if pooled {
-                self.ports.pooled
-            } else {
-                self.ports.direct
-            };
+            let place =
+                Place { project: project.to_owned(), endpoint: endpoint.id.clone(), pooled };
+            let port = if pooled { self.ports.pooled } else { self.ports.direct };
             let (app, door) = (app.clone(), endpoint.door.subscribe());
             tokio::spawn(async move {
                 if let Err(error) = serve(app, &place, listener, port, door).await {

@@ -27,11 +27,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: "",
-            message: message.into(),
-        }
+        Self { status, code: "", message: message.into() }
     }
 
     pub(crate) fn invalid(what: impl std::fmt::Display) -> Self {
@@ -61,10 +57,7 @@ impl ApiError {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "supplied credentials do not pass authentication",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "supplied credentials do not pass authentication")
     }
 
     /// The body, with the id of the request it answers.

@@ -101,33 +101,29 @@ pub(crate) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 /// Decodes what a body holds under its one required key.
 pub(crate) fn inside<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<T, ApiError> {
     let mut map: Map<String, Value> = body(bytes)?;
-    let value = map
-        .remove(key)
-        .ok_or_else(|| ApiError::body(format!("{key} (field required)")))?;
+    let value = map.remove(key).ok_or_else(|| ApiError::body(format!("{key} (field required)")))?;
     serde_json::from_value(value).map_err(|error| ApiError::body(format!("{key} ({error})")))
 }
 
 /// Refuses a value outside of Neon's range.
 pub(crate) fn range(name: &str, value: Option<i64>, from: i64, to: i64) -> Result<(), ApiError> {
     match value {
-        Some(value) if value < from => Err(ApiError::body(format!(
-            "{name} (value {value} less than {from})"
-        ))),
-        Some(value) if value > to => Err(ApiError::body(format!(
-            "{name} (value {value} greater than {to})"
-        ))),
+        Some(value) if value < from => {
+            Err(ApiError::body(format!("{name} (value {value} less than {from})")))
+        }
+        Some(value) if value > to => {
+            Err(ApiError::body(format!("{name} (value {value} greater than {to})")))
+        }
         _ => Ok(()),
     }
 }
 
 pub(crate) fn length(name: &str, value: Option<&str>, to: usize) -> Result<(), ApiError> {
     match value.map(|v| v.chars().count()) {
-        Some(0) => Err(ApiError::body(format!(
-            "{name} (len 0 less than minimum 1)"
-        ))),
-        Some(n) if n > to => Err(ApiError::body(format!(
-            "{name} (len {n} greater than maximum {to})"
-        ))),
+        Some(0) => Err(ApiError::body(format!("{name} (len 0 less than minimum 1)"))),
+        Some(n) if n > to => {
+            Err(ApiError::body(format!("{name} (len {n} greater than maximum {to})")))
+        }
         _ => Ok(()),
     }
 }
@@ -135,19 +131,16 @@ pub(crate) fn length(name: &str, value: Option<&str>, to: usize) -> Result<(), A
 /// Names of roles and databases: what Postgres takes.
 pub(crate) fn identifier(name: &str, value: Option<&str>) -> Result<(), ApiError> {
     match value {
-        Some(v) if v.is_empty() || v.len() > 63 || v.contains('\0') => Err(ApiError::refused(
-            format!("invalid {name}: must have 1 to 63 bytes"),
-        )),
+        Some(v) if v.is_empty() || v.len() > 63 || v.contains('\0') => {
+            Err(ApiError::refused(format!("invalid {name}: must have 1 to 63 bytes")))
+        }
         _ => Ok(()),
     }
 }
 
 /// Compute sizes: each at least 0.25, and min <= max.
 pub(crate) fn compute(min: Option<f64>, max: Option<f64>) -> Result<(), ApiError> {
-    for (name, value) in [
-        ("autoscaling_limit_min_cu", min),
-        ("autoscaling_limit_max_cu", max),
-    ] {
+    for (name, value) in [("autoscaling_limit_min_cu", min), ("autoscaling_limit_max_cu", max)] {
         if value.is_some_and(|v| v < 0.25) {
             return Err(ApiError::body(format!("{name} (value less than 0.25)")));
         }
@@ -156,9 +149,9 @@ pub(crate) fn compute(min: Option<f64>, max: Option<f64>) -> Result<(), ApiError
         (Some(min), Some(max)) if min > max => Err(ApiError::refused(
             "autoscaling_limit_min_cu must not exceed autoscaling_limit_max_cu",
         )),
-        (_, Some(max)) if max > 56.0 => Err(ApiError::refused(
-            "autoscaling_limit_max_cu exceeds the plan's limit",
-        )),
+        (_, Some(max)) if max > 56.0 => {
+            Err(ApiError::refused("autoscaling_limit_max_cu exceeds the plan's limit"))
+        }
         _ => Ok(()),
     }
 }
@@ -167,9 +160,7 @@ pub(crate) fn compute(min: Option<f64>, max: Option<f64>) -> Result<(), ApiError
 pub(crate) fn suspend_timeout(value: Option<i64>) -> Result<(), ApiError> {
     range("suspend_timeout_seconds", value, -1, 604_800)?;
     match value {
-        Some(1..60) => Err(ApiError::refused(
-            "suspend_timeout_seconds must be at least 60",
-        )),
+        Some(1..60) => Err(ApiError::refused("suspend_timeout_seconds must be at least 60")),
         _ => Ok(()),
     }
 }
@@ -183,19 +174,13 @@ pub(crate) fn endpoint_settings(map: &Map<String, Value>) -> Result<(), ApiError
             )));
         }
     }
-    if map
-        .get("suspend_timeout_seconds")
-        .is_some_and(|v| !v.is_i64())
-    {
+    if map.get("suspend_timeout_seconds").is_some_and(|v| !v.is_i64()) {
         return Err(ApiError::body(
             "default_endpoint_settings.suspend_timeout_seconds (integer expected)",
         ));
     }
     let number = |key: &str| map.get(key).and_then(Value::as_f64);
-    compute(
-        number("autoscaling_limit_min_cu"),
-        number("autoscaling_limit_max_cu"),
-    )?;
+    compute(number("autoscaling_limit_min_cu"), number("autoscaling_limit_max_cu"))?;
     suspend_timeout(map.get("suspend_timeout_seconds").and_then(Value::as_i64))
 }
 
@@ -207,9 +192,7 @@ pub(crate) fn flag(query: &QueryMap, name: &str) -> Result<bool, ApiError> {
     match query.get(name).map(String::as_str) {
         None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(false),
         Some("1" | "t" | "T" | "true" | "True" | "TRUE") => Ok(true),
-        Some(other) => Err(ApiError::invalid(format!(
-            "query: {name}: invalid boolean {other:?}"
-        ))),
+        Some(other) => Err(ApiError::invalid(format!("query: {name}: invalid boolean {other:?}"))),
     }
 }
 
@@ -233,11 +216,7 @@ pub(crate) fn number(
 
 pub(crate) fn required<'a>(query: &'a QueryMap, name: &str) -> Result<&'a str, ApiError> {
     let missing = || ApiError::invalid(format!("query: {name} (field required)"));
-    query
-        .get(name)
-        .map(String::as_str)
-        .filter(|v| !v.is_empty())
-        .ok_or_else(missing)
+    query.get(name).map(String::as_str).filter(|v| !v.is_empty()).ok_or_else(missing)
 }
 
 #[cfg(test)]

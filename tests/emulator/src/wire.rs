@@ -22,10 +22,7 @@ fn stamp(at: Millis) -> jiff::Timestamp {
 }
 
 fn region(project: &Project) -> &str {
-    project
-        .region_id
-        .trim_start_matches("aws-")
-        .trim_start_matches("azure-")
+    project.region_id.trim_start_matches("aws-").trim_start_matches("azure-")
 }
 
 fn proxy_host(project: &Project) -> String {
@@ -33,11 +30,7 @@ fn proxy_host(project: &Project) -> String {
 }
 
 fn platform(project: &Project) -> &str {
-    if project.region_id.starts_with("azure-") {
-        "azure"
-    } else {
-        "aws"
-    }
+    if project.region_id.starts_with("azure-") { "azure" } else { "aws" }
 }
 
 fn project_base(project: &Project) -> Map<String, Value> {
@@ -90,14 +83,9 @@ pub(crate) fn project(project: &Project, read: bool) -> Value {
         "consumption_period_end": NEVER,
     })));
     if read {
-        let start = stamp(crate::app::now())
-            .strftime("%Y-%m-01T00:00:00Z")
-            .to_string();
+        let start = stamp(crate::app::now()).strftime("%Y-%m-01T00:00:00Z").to_string();
         map.insert("consumption_period_start".into(), json!(start));
-        map.insert(
-            "consumption_period_end".into(),
-            json!(time(crate::app::now() + 86_400_000)),
-        );
+        map.insert("consumption_period_end".into(), json!(time(crate::app::now() + 86_400_000)));
         let owner = json!({ "email": "owner@example.com", "name": "Owner", "branches_limit": 10, "subscription_type": "free_v2" });
         map.insert("owner".into(), owner);
     }
@@ -180,10 +168,9 @@ pub(crate) fn endpoint(project: &Project, endpoint: &Endpoint) -> Value {
     if let Some((pending, _)) = endpoint.pending {
         map.insert("pending_state".into(), json!(pending.as_str()));
     }
-    for (key, at) in [
-        ("last_active", endpoint.last_active),
-        ("suspended_at", endpoint.suspended_at),
-    ] {
+    for (key, at) in
+        [("last_active", endpoint.last_active), ("suspended_at", endpoint.suspended_at)]
+    {
         if let Some(at) = at {
             map.insert(key.into(), json!(time(at)));
         }
@@ -223,9 +210,8 @@ pub(crate) fn database(branch: &Branch, database: &Database) -> Value {
 /// An operation: `now` for a read, none in the reply of the call that made it.
 pub(crate) fn operation(operation: &Operation, now: Option<Millis>) -> Value {
     let status = now.map_or(operation.first_status(), |now| operation.status(now));
-    let updated = now.map_or(operation.created_at, |now| {
-        now.min(operation.end).max(operation.created_at)
-    });
+    let updated =
+        now.map_or(operation.created_at, |now| now.min(operation.end).max(operation.created_at));
     let mut map = object(json!({
         "id": operation.id,
         "project_id": operation.project_id,
@@ -236,10 +222,9 @@ pub(crate) fn operation(operation: &Operation, now: Option<Millis>) -> Value {
         "updated_at": time(updated),
         "total_duration_ms": (updated - operation.created_at).clamp(0, i64::from(i32::MAX)),
     }));
-    for (key, value) in [
-        ("branch_id", &operation.branch_id),
-        ("endpoint_id", &operation.endpoint_id),
-    ] {
+    for (key, value) in
+        [("branch_id", &operation.branch_id), ("endpoint_id", &operation.endpoint_id)]
+    {
         if let Some(value) = value {
             map.insert(key.into(), json!(value));
         }
@@ -257,11 +242,7 @@ pub(crate) fn operations(made: &[Operation]) -> Value {
 /// A connection URI as the API composes it. The port in the host is this emulator's declared deviation.
 pub(crate) fn uri(endpoint: &Endpoint, role: &Role, database: &str, pooled: bool) -> String {
     let (user, host) = (encoded(&role.name), endpoint.host(pooled));
-    format!(
-        "postgresql://{user}:{}@{host}/{}?sslmode=require",
-        role.password,
-        encoded(database)
-    )
+    format!("postgresql://{user}:{}@{host}/{}?sslmode=require", role.password, encoded(database))
 }
 
 pub(crate) fn connection(endpoint: &Endpoint, role: &Role, database: &str) -> Value {

@@ -54,13 +54,8 @@ pub(crate) async fn me(State(app): State<Shared>) -> Reply {
 
 pub(crate) async fn organizations(State(app): State<Shared>) -> Reply {
     only_for_users(&app)?;
-    let organizations: Value = app
-        .world()
-        .settings
-        .org_id
-        .iter()
-        .map(|id| organization(id))
-        .collect();
+    let organizations: Value =
+        app.world().settings.org_id.iter().map(|id| organization(id)).collect();
     ok(json!({ "organizations": organizations }))
 }
 
@@ -80,12 +75,9 @@ pub(crate) async fn auth(State(app): State<Shared>) -> Reply {
     let settings = app.world().settings.clone();
     let (account, method) = match settings.key_kind {
         KeyKind::User => (USER.to_owned(), "api_key_user"),
-        KeyKind::Org => (
-            settings
-                .org_id
-                .unwrap_or_else(|| "org-emulated-00000000".to_owned()),
-            "api_key_org",
-        ),
+        KeyKind::Org => {
+            (settings.org_id.unwrap_or_else(|| "org-emulated-00000000".to_owned()), "api_key_org")
+        }
     };
     ok(json!({ "account_id": account, "auth_method": method }))
 }

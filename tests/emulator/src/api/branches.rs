@@ -25,9 +25,7 @@ pub(crate) async fn list(
     let by = query.get("sort_by").map_or("updated_at", String::as_str);
     let order = query.get("sort_order").map_or("desc", String::as_str);
     if !matches!(by, "name" | "created_at" | "updated_at") || !matches!(order, "asc" | "desc") {
-        return Err(ApiError::invalid(
-            "query: sort_by or sort_order: unknown value",
-        ));
+        return Err(ApiError::invalid("query: sort_by or sort_order: unknown value"));
     }
     let world = app.world();
     let project = existing(&world, &id)?;
@@ -46,18 +44,11 @@ pub(crate) async fn list(
         found.reverse();
     }
     let after = query.get("cursor").and_then(|c| cursor_id(c));
-    let start = after
-        .and_then(|id| found.iter().position(|b| b.id == id))
-        .map_or(0, |at| at + 1);
-    let page: Vec<_> = found
-        .into_iter()
-        .skip(start)
-        .take(usize::try_from(limit).unwrap_or(10_000))
-        .collect();
+    let start = after.and_then(|id| found.iter().position(|b| b.id == id)).map_or(0, |at| at + 1);
+    let page: Vec<_> =
+        found.into_iter().skip(start).take(usize::try_from(limit).unwrap_or(10_000)).collect();
     let annotated = page.iter().filter(|b| !b.annotations.is_empty());
-    let annotations: Map<_, _> = annotated
-        .map(|b| (b.id.clone(), wire::annotation(b)))
-        .collect();
+    let annotations: Map<_, _> = annotated.map(|b| (b.id.clone(), wire::annotation(b))).collect();
     let branches: Value = page.iter().map(|b| wire::branch(project, b)).collect();
     let mut body = json!({ "branches": branches, "annotations": annotations });
     if let Some(last) = page.last() {
@@ -70,9 +61,7 @@ pub(crate) async fn list(
 }
 
 fn cursor_id(cursor: &str) -> Option<String> {
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(cursor)
-        .ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(cursor).ok()?;
     let value: Value = serde_json::from_slice(&bytes).ok()?;
     value["branch_id"].as_str().map(str::to_owned)
 }
@@ -107,34 +96,19 @@ pub(crate) async fn create(
     let with_endpoint = !wanted.endpoints.is_empty();
     let branch = new_branch(&app, &branch_id, wanted, &seed).await?;
     let endpoint = match with_endpoint {
-        true => Some(lifecycle::new_endpoint(
-            &app,
-            &id,
-            &branch_id,
-            &seed.defaults,
-        )?),
+        true => Some(lifecycle::new_endpoint(&app, &id, &branch_id, &seed.defaults)?),
         false => None,
     };
     let mut world = app.world();
-    let project = world
-        .live_mut(&id)
-        .ok_or_else(|| ApiError::not_found("project"))?;
+    let project = world.live_mut(&id).ok_or_else(|| ApiError::not_found("project"))?;
     project.branches.push(branch);
     let endpoint_id = endpoint.as_ref().map(|e| e.id.clone());
     project.endpoints.extend(endpoint);
     let mut actions = vec![("create_branch", branch_id.as_str(), None)];
-    actions.extend(
-        endpoint_id
-            .as_deref()
-            .map(|e| ("start_compute", branch_id.as_str(), Some(e))),
-    );
+    actions.extend(endpoint_id.as_deref().map(|e| ("start_compute", branch_id.as_str(), Some(e))));
     let made = world.operations(&id, now(), &actions, &context.effects.operations);
     let project = existing(&world, &id)?;
-    created(created_body(
-        project,
-        branch_of(project, &branch_id)?,
-        wire::operations(&made),
-    ))
+    created(created_body(project, branch_of(project, &branch_id)?, wire::operations(&made)))
 }
 
 /// What a new branch takes over from its parent.
@@ -148,11 +122,7 @@ struct Seed {
 fn seed(app: &Shared, id: &str, wanted: &BranchCreate) -> Result<Seed, ApiError> {
     let mut world = app.world();
     let project = settled(&mut world, id, now())?;
-    if project
-        .branches
-        .iter()
-        .any(|b| Some(&b.name) == wanted.branch.name.as_ref())
-    {
+    if project.branches.iter().any(|b| Some(&b.name) == wanted.branch.name.as_ref()) {
         return Err(ApiError::exists("branch"));
     }
     let parent = match wanted.branch.parent_id.as_deref().filter(|p| !p.is_empty()) {
@@ -161,16 +131,8 @@ fn seed(app: &Shared, id: &str, wanted: &BranchCreate) -> Result<Seed, ApiError>
     };
     Ok(Seed {
         parent_id: parent.id.clone(),
-        role: parent
-            .roles
-            .first()
-            .map_or("neondb_owner", |r| &r.name)
-            .to_owned(),
-        database: parent
-            .databases
-            .first()
-            .map_or("neondb", |d| &d.name)
-            .to_owned(),
+        role: parent.roles.first().map_or("neondb_owner", |r| &r.name).to_owned(),
+        database: parent.databases.first().map_or("neondb", |d| &d.name).to_owned(),
         defaults: project.default_endpoint_settings.clone(),
     })
 }
@@ -207,11 +169,8 @@ fn created_body(project: &crate::world::Project, branch: &Branch, operations: Va
         "databases": branch.databases.iter().map(|d| wire::database(branch, d)).collect::<Value>(),
     });
     if let Some(endpoint) = endpoint {
-        body["connection_uris"] = json!([wire::connection(
-            endpoint,
-            &branch.roles[0],
-            &branch.databases[0].name
-        )]);
+        body["connection_uris"] =
+            json!([wire::connection(endpoint, &branch.roles[0], &branch.databases[0].name)]);
     }
     body
 }
@@ -225,16 +184,10 @@ pub(crate) async fn update(
     requests::length("branch.name", wanted.name.as_deref(), 256)?;
     let mut world = app.world();
     let project = settled(&mut world, &id, now())?;
-    if project
-        .branches
-        .iter()
-        .any(|b| Some(&b.name) == wanted.name.as_ref() && b.id != branch_id)
-    {
+    if project.branches.iter().any(|b| Some(&b.name) == wanted.name.as_ref() && b.id != branch_id) {
         return Err(ApiError::exists("branch"));
     }
-    let branch = project
-        .branch_mut(&branch_id)
-        .ok_or_else(|| ApiError::not_found("branch"))?;
+    let branch = project.branch_mut(&branch_id).ok_or_else(|| ApiError::not_found("branch"))?;
     branch.name = wanted.name.unwrap_or_else(|| branch.name.clone());
     branch.protected = wanted.protected.unwrap_or(branch.protected);
     branch.updated_at = now();
@@ -256,11 +209,7 @@ pub(crate) async fn delete(
         if branch.default {
             return Err(ApiError::refused("cannot delete the default branch"));
         }
-        if project
-            .branches
-            .iter()
-            .any(|b| b.parent_id.as_ref() == Some(&branch_id))
-        {
+        if project.branches.iter().any(|b| b.parent_id.as_ref() == Some(&branch_id)) {
             return Err(ApiError::refused("cannot delete branch that has children"));
         }
         if branch.protected {
@@ -268,25 +217,15 @@ pub(crate) async fn delete(
         }
         let view = wire::branch(project, branch);
         let branch = branch.clone();
-        project
-            .endpoints
-            .iter()
-            .filter(|e| e.branch_id == branch_id)
-            .for_each(|e| e.close());
+        project.endpoints.iter().filter(|e| e.branch_id == branch_id).for_each(|e| e.close());
         project.endpoints.retain(|e| e.branch_id != branch_id);
         project.branches.retain(|b| b.id != branch_id);
         (branch, view)
     };
     let roles: Vec<_> = branch.roles.iter().map(|r| r.physical.clone()).collect();
-    let databases: Vec<_> = branch
-        .databases
-        .iter()
-        .map(|d| d.physical.clone())
-        .collect();
+    let databases: Vec<_> = branch.databases.iter().map(|d| d.physical.clone()).collect();
     lifecycle::drop_data(&app, &roles, &databases).await?;
     let actions = [("delete_timeline", branch_id.as_str(), None)];
-    let made = app
-        .world()
-        .operations(&id, now(), &actions, &context.effects.operations);
+    let made = app.world().operations(&id, now(), &actions, &context.effects.operations);
     ok(json!({ "branch": view, "operations": wire::operations(&made) }))
 }

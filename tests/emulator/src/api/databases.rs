@@ -28,9 +28,7 @@ pub(crate) async fn list(State(app): State<Shared>, Path((id, branch)): InBranch
 pub(crate) async fn get(State(app): State<Shared>, Path((id, branch, name)): OneOf) -> Reply {
     let world = app.world();
     let branch = branch_of(existing(&world, &id)?, &branch)?;
-    let database = branch
-        .database(&name)
-        .ok_or_else(|| ApiError::not_found("database"))?;
+    let database = branch.database(&name).ok_or_else(|| ApiError::not_found("database"))?;
     ok(json!({ "database": wire::database(branch, database) }))
 }
 
@@ -41,12 +39,9 @@ pub(crate) async fn create(
     bytes: Bytes,
 ) -> Reply {
     let wanted: DatabaseFields = requests::inside(&bytes, "database")?;
-    let name = wanted
-        .name
-        .ok_or_else(|| ApiError::body("database.name (field required)"))?;
-    let owner = wanted
-        .owner_name
-        .ok_or_else(|| ApiError::body("database.owner_name (field required)"))?;
+    let name = wanted.name.ok_or_else(|| ApiError::body("database.name (field required)"))?;
+    let owner =
+        wanted.owner_name.ok_or_else(|| ApiError::body("database.owner_name (field required)"))?;
     requests::identifier("database name", Some(&name))?;
     let (owner, others) = {
         let mut world = app.world();
@@ -54,10 +49,7 @@ pub(crate) async fn create(
         if branch.database(&name).is_some() {
             return Err(ApiError::exists("database"));
         }
-        let owner = branch
-            .role(&owner)
-            .ok_or_else(|| ApiError::not_found("role"))?
-            .clone();
+        let owner = branch.role(&owner).ok_or_else(|| ApiError::not_found("role"))?.clone();
         let others: Vec<_> = branch.roles.iter().map(|r| r.physical.clone()).collect();
         (owner, others)
     };
@@ -82,10 +74,7 @@ pub(crate) fn apply_config(
     branch_id: &str,
     context: &Context,
 ) -> Value {
-    let endpoint = world
-        .live(id)
-        .and_then(|p| p.main_endpoint(branch_id))
-        .map(|e| e.id.clone());
+    let endpoint = world.live(id).and_then(|p| p.main_endpoint(branch_id)).map(|e| e.id.clone());
     let actions = [("apply_config", branch_id, endpoint.as_deref())];
     wire::operations(&world.operations(id, now(), &actions, &context.effects.operations))
 }
@@ -101,25 +90,14 @@ pub(crate) async fn update(
     let (physical, owner) = {
         let mut world = app.world();
         let branch = branch_of(settled(&mut world, &id, now())?, &branch_id)?;
-        let database = branch
-            .database(&name)
-            .ok_or_else(|| ApiError::not_found("database"))?;
-        if wanted
-            .name
-            .as_ref()
-            .is_some_and(|new| *new != name && branch.database(new).is_some())
-        {
+        let database = branch.database(&name).ok_or_else(|| ApiError::not_found("database"))?;
+        if wanted.name.as_ref().is_some_and(|new| *new != name && branch.database(new).is_some()) {
             return Err(ApiError::exists("database"));
         }
-        let owner = wanted
-            .owner_name
-            .unwrap_or_else(|| database.owner_name.clone());
+        let owner = wanted.owner_name.unwrap_or_else(|| database.owner_name.clone());
         (
             database.physical.clone(),
-            branch
-                .role(&owner)
-                .ok_or_else(|| ApiError::not_found("role"))?
-                .clone(),
+            branch.role(&owner).ok_or_else(|| ApiError::not_found("role"))?.clone(),
         )
     };
     app.data.own_database(&physical, &owner.physical).await?;
@@ -153,11 +131,7 @@ pub(crate) async fn delete(
     let physical = {
         let mut world = app.world();
         let branch = branch_of(settled(&mut world, &id, now())?, &branch_id)?;
-        branch
-            .database(&name)
-            .ok_or_else(|| ApiError::not_found("database"))?
-            .physical
-            .clone()
+        branch.database(&name).ok_or_else(|| ApiError::not_found("database"))?.physical.clone()
     };
     app.data.drop_database(&physical).await?;
     let mut world = app.world();

@@ -33,10 +33,7 @@ pub(crate) async fn list_of_branch(State(app): State<Shared>, Path((id, branch))
     let world = app.world();
     let project = existing(&world, &id)?;
     let branch = branch_of(project, &branch)?;
-    let mine = project
-        .endpoints
-        .iter()
-        .filter(|e| e.branch_id == branch.id);
+    let mine = project.endpoints.iter().filter(|e| e.branch_id == branch.id);
     ok(json!({ "endpoints": mine.map(|e| wire::endpoint(project, e)).collect::<Value>() }))
 }
 
@@ -49,10 +46,7 @@ pub(crate) async fn get(State(app): State<Shared>, Path((id, endpoint)): OneOf) 
 }
 
 fn check(wanted: &EndpointFields) -> Result<(), ApiError> {
-    requests::compute(
-        wanted.autoscaling_limit_min_cu,
-        wanted.autoscaling_limit_max_cu,
-    )?;
+    requests::compute(wanted.autoscaling_limit_min_cu, wanted.autoscaling_limit_max_cu)?;
     requests::length("endpoint.name", wanted.name.as_deref(), 64)?;
     requests::suspend_timeout(wanted.suspend_timeout_seconds)
 }
@@ -62,15 +56,11 @@ fn apply(endpoint: &mut Endpoint, wanted: EndpointFields) -> Result<(), ApiError
     let max = wanted.autoscaling_limit_max_cu.unwrap_or(endpoint.max_cu);
     requests::compute(Some(min), Some(max))?;
     (endpoint.min_cu, endpoint.max_cu) = (min, max);
-    endpoint.suspend_timeout_seconds = wanted
-        .suspend_timeout_seconds
-        .unwrap_or(endpoint.suspend_timeout_seconds);
-    endpoint
-        .settings
-        .extend(wanted.settings.unwrap_or_default());
-    endpoint.passwordless_access = wanted
-        .passwordless_access
-        .unwrap_or(endpoint.passwordless_access);
+    endpoint.suspend_timeout_seconds =
+        wanted.suspend_timeout_seconds.unwrap_or(endpoint.suspend_timeout_seconds);
+    endpoint.settings.extend(wanted.settings.unwrap_or_default());
+    endpoint.passwordless_access =
+        wanted.passwordless_access.unwrap_or(endpoint.passwordless_access);
     endpoint.disabled = wanted.disabled.unwrap_or(endpoint.disabled);
     endpoint.name = wanted.name.or_else(|| endpoint.name.take());
     endpoint.updated_at = now();
@@ -95,9 +85,7 @@ pub(crate) async fn create(
     let kind = match wanted.kind.as_deref() {
         Some(kind @ ("read_write" | "read_only")) => kind.to_owned(),
         _ => {
-            return Err(ApiError::body(
-                "endpoint.type (field required: read_write or read_only)",
-            ));
+            return Err(ApiError::body("endpoint.type (field required: read_write or read_only)"));
         }
     };
     let defaults = {
@@ -105,10 +93,7 @@ pub(crate) async fn create(
         let project = settled(&mut world, &id, now())?;
         branch_of(project, &branch)?;
         if kind == "read_write" && project.main_endpoint(&branch).is_some() {
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                "read_write endpoint already exists",
-            ));
+            return Err(ApiError::new(StatusCode::CONFLICT, "read_write endpoint already exists"));
         }
         project.default_endpoint_settings.clone()
     };
@@ -117,18 +102,8 @@ pub(crate) async fn create(
     apply(&mut endpoint, wanted)?;
     let endpoint_id = endpoint.id.clone();
     let mut world = app.world();
-    world
-        .live_mut(&id)
-        .ok_or_else(|| ApiError::not_found("project"))?
-        .endpoints
-        .push(endpoint);
-    created(operated(
-        &mut world,
-        &id,
-        &endpoint_id,
-        "start_compute",
-        &context,
-    )?)
+    world.live_mut(&id).ok_or_else(|| ApiError::not_found("project"))?.endpoints.push(endpoint);
+    created(operated(&mut world, &id, &endpoint_id, "start_compute", &context)?)
 }
 
 /// The reply of a call on one endpoint, with the operation it began.
@@ -139,11 +114,7 @@ fn operated(
     action: &str,
     context: &Context,
 ) -> Result<Value, ApiError> {
-    let branch = existing(world, id)?
-        .endpoint(endpoint)
-        .ok_or_else(missing)?
-        .branch_id
-        .clone();
+    let branch = existing(world, id)?.endpoint(endpoint).ok_or_else(missing)?.branch_id.clone();
     let actions = [(action, branch.as_str(), Some(endpoint))];
     let made = world.operations(id, now(), &actions, &context.effects.operations);
     let project = existing(world, id)?;
@@ -162,13 +133,7 @@ pub(crate) async fn update(
     let mut world = app.world();
     let project = settled(&mut world, &id, now())?;
     apply(project.endpoint_mut(&endpoint).ok_or_else(missing)?, wanted)?;
-    ok(operated(
-        &mut world,
-        &id,
-        &endpoint,
-        "apply_config",
-        &context,
-    )?)
+    ok(operated(&mut world, &id, &endpoint, "apply_config", &context)?)
 }
 
 pub(crate) async fn delete(
@@ -180,11 +145,7 @@ pub(crate) async fn delete(
     settled(&mut world, &id, now())?;
     let body = operated(&mut world, &id, &endpoint, "suspend_compute", &context)?;
     if let Some(project) = world.live_mut(&id) {
-        project
-            .endpoints
-            .iter()
-            .filter(|e| e.id == endpoint)
-            .for_each(Endpoint::close);
+        project.endpoints.iter().filter(|e| e.id == endpoint).for_each(Endpoint::close);
         project.endpoints.retain(|e| e.id != endpoint);
     }
     ok(body)
@@ -195,13 +156,7 @@ pub(crate) async fn start(
     Path((id, endpoint)): OneOf,
     Extension(context): Extension<Context>,
 ) -> Reply {
-    change(
-        &app,
-        &id,
-        &endpoint,
-        (Compute::Active, "start_compute"),
-        &context,
-    )
+    change(&app, &id, &endpoint, (Compute::Active, "start_compute"), &context)
 }
 
 pub(crate) async fn suspend(
@@ -209,13 +164,7 @@ pub(crate) async fn suspend(
     Path((id, endpoint)): OneOf,
     Extension(context): Extension<Context>,
 ) -> Reply {
-    change(
-        &app,
-        &id,
-        &endpoint,
-        (Compute::Idle, "suspend_compute"),
-        &context,
-    )
+    change(&app, &id, &endpoint, (Compute::Idle, "suspend_compute"), &context)
 }
 
 /// A restart cuts every connection and starts again.
@@ -226,19 +175,11 @@ pub(crate) async fn restart(
 ) -> Reply {
     {
         let mut world = app.world();
-        let it = settled(&mut world, &id, now())?
-            .endpoint_mut(&endpoint)
-            .ok_or_else(missing)?;
+        let it = settled(&mut world, &id, now())?.endpoint_mut(&endpoint).ok_or_else(missing)?;
         it.change(Compute::Idle, now());
         it.state = Compute::Idle;
     }
-    change(
-        &app,
-        &id,
-        &endpoint,
-        (Compute::Active, "start_compute"),
-        &context,
-    )
+    change(&app, &id, &endpoint, (Compute::Active, "start_compute"), &context)
 }
 
 fn change(app: &Shared, id: &str, endpoint: &str, to: (Compute, &str), context: &Context) -> Reply {

@@ -22,16 +22,9 @@ pub(crate) async fn list(
         }
     };
     let world = app.world();
-    let newest = existing(&world, &id)?
-        .operations
-        .iter()
-        .rev()
-        .filter(|o| o.sequence < before);
+    let newest = existing(&world, &id)?.operations.iter().rev().filter(|o| o.sequence < before);
     let page: Vec<_> = newest.take(usize::try_from(limit).unwrap_or(100)).collect();
-    let items: Value = page
-        .iter()
-        .map(|o| wire::operation(o, Some(now())))
-        .collect();
+    let items: Value = page.iter().map(|o| wire::operation(o, Some(now()))).collect();
     let mut body = json!({ "operations": items });
     if let Some(last) = page.last() {
         body["pagination"] = json!({ "cursor": cursor(last.created_at, last.sequence) });
@@ -56,10 +49,7 @@ pub(crate) async fn get(
         return Err(ApiError::invalid("path: operation_id: invalid UUID"));
     }
     let world = app.world();
-    let found = existing(&world, &id)?
-        .operations
-        .iter()
-        .find(|o| o.id == operation);
+    let found = existing(&world, &id)?.operations.iter().find(|o| o.id == operation);
     let found = found.ok_or_else(|| ApiError::not_found("operation"))?;
     ok(json!({ "operation": wire::operation(found, Some(now())) }))
 }

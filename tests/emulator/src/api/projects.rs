@@ -24,13 +24,10 @@ pub(crate) async fn create(
     check_create(&app, &wanted)?;
     let id = lifecycle::create_project(&app, wanted, &context).await?;
     let world = app.world_as_is();
-    let project = world
-        .live(&id)
-        .ok_or_else(|| ApiError::not_found("project"))?;
+    let project = world.live(&id).ok_or_else(|| ApiError::not_found("project"))?;
     let branch = project.default_branch();
-    let endpoint = project
-        .main_endpoint(&branch.id)
-        .ok_or_else(|| ApiError::not_found("endpoint"))?;
+    let endpoint =
+        project.main_endpoint(&branch.id).ok_or_else(|| ApiError::not_found("endpoint"))?;
     let (role, database) = (&branch.roles[0], &branch.databases[0]);
     created(json!({
         "project": wire::project(project, false),
@@ -46,33 +43,21 @@ pub(crate) async fn create(
 fn check_create(app: &Shared, wanted: &ProjectCreate) -> Result<(), ApiError> {
     requests::length("name", wanted.name.as_deref(), 256)?;
     requests::range("pg_version", wanted.pg_version, 14, 18)?;
-    requests::range(
-        "history_retention_seconds",
-        wanted.history_retention_seconds,
-        0,
-        2_592_000,
-    )?;
+    requests::range("history_retention_seconds", wanted.history_retention_seconds, 0, 2_592_000)?;
     requests::length("branch.name", wanted.branch.name.as_deref(), 256)?;
     requests::identifier("database_name", wanted.branch.database_name.as_deref())?;
     requests::identifier("role_name", wanted.branch.role_name.as_deref())?;
-    requests::compute(
-        wanted.autoscaling_limit_min_cu,
-        wanted.autoscaling_limit_max_cu,
-    )?;
+    requests::compute(wanted.autoscaling_limit_min_cu, wanted.autoscaling_limit_max_cu)?;
     if let Some(settings) = &wanted.default_endpoint_settings {
         requests::endpoint_settings(settings)?;
     }
     if wanted.branch.annotations.len() > 50 {
-        return Err(ApiError::body(
-            "branch.annotations (more than 50 properties)",
-        ));
+        return Err(ApiError::body("branch.annotations (more than 50 properties)"));
     }
     if let Some(provisioner) = &wanted.provisioner
         && !matches!(provisioner.as_str(), "k8s-pod" | "k8s-neonvm")
     {
-        return Err(ApiError::body(format!(
-            "provisioner (unknown value {provisioner:?})"
-        )));
+        return Err(ApiError::body(format!("provisioner (unknown value {provisioner:?})")));
     }
     let world = app.world();
     let settings = &world.settings;
@@ -85,17 +70,10 @@ fn check_create(app: &Shared, wanted: &ProjectCreate) -> Result<(), ApiError> {
     {
         return Err(ApiError::not_found("organization"));
     }
-    let count = world
-        .projects
-        .values()
-        .filter(|p| p.deleted_at.is_none())
-        .count();
+    let count = world.projects.values().filter(|p| p.deleted_at.is_none()).count();
     if settings.projects_limit.is_some_and(|limit| count >= limit) {
         let error = ApiError::refused("projects limit exceeded");
-        return Err(ApiError {
-            code: "PROJECTS_LIMIT_EXCEEDED",
-            ..error
-        });
+        return Err(ApiError { code: "PROJECTS_LIMIT_EXCEEDED", ..error });
     }
     Ok(())
 }
@@ -108,28 +86,16 @@ pub(crate) async fn list(
     let limit = number(&query, "limit", 10, (1, 400))?;
     number(&query, "timeout", 10_000, (100, 30_000))?;
     let asked = ProjectQuery {
-        cursor: query
-            .get("cursor")
-            .map(String::as_str)
-            .filter(|c| !c.is_empty()),
+        cursor: query.get("cursor").map(String::as_str).filter(|c| !c.is_empty()),
         limit: usize::try_from(limit).unwrap_or(10),
         search: query.get("search").map(String::as_str),
-        org_id: query
-            .get("org_id")
-            .map(String::as_str)
-            .filter(|o| !o.is_empty()),
+        org_id: query.get("org_id").map(String::as_str).filter(|o| !o.is_empty()),
         recoverable: flag(&query, "recoverable")?,
         lag: context.effects.list_lag,
     };
     let world = app.world();
     let page = page_projects(&world, &asked, now());
-    let unavailable = |id: &str| {
-        context
-            .effects
-            .unavailable
-            .iter()
-            .any(|u| u == "*" || u == id)
-    };
+    let unavailable = |id: &str| context.effects.unavailable.iter().any(|u| u == "*" || u == id);
     let (out, shown): (Vec<_>, Vec<_>) =
         page.items.iter().copied().partition(|p| unavailable(&p.id));
     let items: Value = shown.into_iter().map(wire::project_item).collect();
@@ -162,12 +128,7 @@ pub(crate) async fn update(
 ) -> Reply {
     let wanted: ProjectUpdate = requests::inside(&bytes, "project")?;
     requests::length("name", wanted.name.as_deref(), 256)?;
-    requests::range(
-        "history_retention_seconds",
-        wanted.history_retention_seconds,
-        0,
-        2_592_000,
-    )?;
+    requests::range("history_retention_seconds", wanted.history_retention_seconds, 0, 2_592_000)?;
     if let Some(settings) = &wanted.default_endpoint_settings {
         requests::endpoint_settings(settings)?;
     }
@@ -177,25 +138,20 @@ pub(crate) async fn update(
         && wanted.default_endpoint_settings.is_none()
         && wanted.history_retention_seconds.is_none();
     existing(&world, &id)?;
-    let project = if only_name {
-        world.live_mut(&id)
-    } else {
-        Some(settled(&mut world, &id, now)?)
-    };
+    let project =
+        if only_name { world.live_mut(&id) } else { Some(settled(&mut world, &id, now)?) };
     let project = project.ok_or_else(|| ApiError::not_found("project"))?;
     if let Some(name) = wanted.name.filter(|name| *name != project.name) {
         project.name = name;
-        app.ledger
-            .commit("rename", (&id, &project.name), Some(&context.request_id));
+        app.ledger.commit("rename", (&id, &project.name), Some(&context.request_id));
     }
     merge(&mut project.settings, wanted.settings.unwrap_or_default());
     merge(
         &mut project.default_endpoint_settings,
         wanted.default_endpoint_settings.unwrap_or_default(),
     );
-    project.history_retention_seconds = wanted
-        .history_retention_seconds
-        .unwrap_or(project.history_retention_seconds);
+    project.history_retention_seconds =
+        wanted.history_retention_seconds.unwrap_or(project.history_retention_seconds);
     project.updated_at = now;
     ok(json!({ "project": wire::project(project, false), "operations": [] }))
 }
@@ -220,9 +176,7 @@ pub(crate) async fn delete(
         let world = app.world();
         let project = existing(&world, &id)?;
         if project.branches.iter().any(|b| b.protected) {
-            return Err(ApiError::refused(
-                "project has protected branches and cannot be deleted",
-            ));
+            return Err(ApiError::refused("project has protected branches and cannot be deleted"));
         }
         if world.settings.delete_conflicts && project.busy(now()) {
             return Err(ApiError::locked());
@@ -230,10 +184,7 @@ pub(crate) async fn delete(
     }
     lifecycle::delete_project(&app, &id, Some(&context.request_id)).await?;
     let world = app.world_as_is();
-    let project = world
-        .projects
-        .get(&id)
-        .ok_or_else(|| ApiError::not_found("project"))?;
+    let project = world.projects.get(&id).ok_or_else(|| ApiError::not_found("project"))?;
     let mut body = wire::project(project, false);
     // The recorded reply of a delete does not say when: only a look-up of a soft-deleted project does.
     if project.gone.unwrap_or(world.settings.gone) != Gone::DeletedAt
@@ -252,11 +203,7 @@ pub(crate) async fn recover(
     lifecycle::recover_project(&app, &id, Some(&context.request_id)).await?;
     let world = app.world();
     let project = existing(&world, &id)?;
-    let branches: Value = project
-        .branches
-        .iter()
-        .map(|b| wire::branch(project, b))
-        .collect();
+    let branches: Value = project.branches.iter().map(|b| wire::branch(project, b)).collect();
     ok(json!({ "project": wire::project(project, false), "branches": branches }))
 }
 
@@ -265,10 +212,7 @@ pub(crate) async fn connection_uri(
     Path(id): Path<String>,
     Query(query): Query<QueryMap>,
 ) -> Reply {
-    let (database, role) = (
-        required(&query, "database_name")?,
-        required(&query, "role_name")?,
-    );
+    let (database, role) = (required(&query, "database_name")?, required(&query, "role_name")?);
     let pooled = flag(&query, "pooled")?;
     let world = app.world();
     let project = existing(&world, &id)?;
@@ -281,12 +225,8 @@ pub(crate) async fn connection_uri(
         None => project.main_endpoint(&branch.id),
     };
     let endpoint = endpoint.ok_or_else(|| ApiError::not_found("endpoint"))?;
-    let role = branch
-        .role(role)
-        .ok_or_else(|| ApiError::not_found("role"))?;
-    let database = branch
-        .database(database)
-        .ok_or_else(|| ApiError::not_found("database"))?;
+    let role = branch.role(role).ok_or_else(|| ApiError::not_found("role"))?;
+    let database = branch.database(database).ok_or_else(|| ApiError::not_found("database"))?;
     if !project.store_passwords {
         return Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,

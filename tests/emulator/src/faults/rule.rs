@@ -112,15 +112,10 @@ pub(crate) struct Rule {
 impl Rule {
     pub(crate) fn parse(text: Value) -> Result<Self, String> {
         let form = Form::deserialize(&text).map_err(|e| e.to_string())?;
-        let path = form
-            .path
-            .as_deref()
-            .map(Regex::new)
-            .transpose()
-            .map_err(|e| e.to_string())?;
+        let path = form.path.as_deref().map(Regex::new).transpose().map_err(|e| e.to_string())?;
         if matches!(form.action, Action::Operation(_)) != (form.phase == Phase::InOperation) {
             return Err(
-                "action operation goes with phase in_operation, and only it does".to_owned(),
+                "action operation goes with phase in_operation, and only it does".to_owned()
             );
         }
         Ok(Self {
@@ -138,14 +133,9 @@ impl Rule {
     }
 
     pub(crate) fn matches(&self, subject: &Subject) -> bool {
-        self.method
-            .as_ref()
-            .is_none_or(|m| m == "*" || m.eq_ignore_ascii_case(&subject.method))
+        self.method.as_ref().is_none_or(|m| m == "*" || m.eq_ignore_ascii_case(&subject.method))
             && self.path.as_ref().is_none_or(|p| p.is_match(&subject.path))
-            && self
-                .project
-                .as_ref()
-                .is_none_or(|p| subject.projects.contains(p))
+            && self.project.as_ref().is_none_or(|p| subject.projects.contains(p))
     }
 
     /// Whether the `met`-th match is one to act on, `hits` having been acted on before.
@@ -172,9 +162,7 @@ mod tests {
 
     fn rule(extra: Value) -> Rule {
         let mut form = json!({"phase":"before_commit","action":{"type":"reply","status":503}});
-        form.as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
+        form.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         Rule::parse(form).unwrap()
     }
 
@@ -199,9 +187,7 @@ mod tests {
     #[test]
     fn nth_count_and_probability() {
         assert_eq!(
-            (1..5)
-                .filter(|met| rule(json!({"nth":3})).due(*met, 0))
-                .collect::<Vec<_>>(),
+            (1..5).filter(|met| rule(json!({"nth":3})).due(*met, 0)).collect::<Vec<_>>(),
             [3]
         );
         assert!(rule(json!({"count":2})).due(9, 1) && !rule(json!({"count":2})).due(9, 2));
@@ -209,12 +195,7 @@ mod tests {
         let hits: Vec<_> = (0..1000).filter(|met| half.due(*met, 0)).collect();
         assert!((400..600).contains(&hits.len()));
         let again = rule(json!({"probability":0.5,"seed":7}));
-        assert_eq!(
-            hits,
-            (0..1000)
-                .filter(|met| again.due(*met, 0))
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(hits, (0..1000).filter(|met| again.due(*met, 0)).collect::<Vec<_>>());
     }
 
     #[test]

@@ -33,11 +33,7 @@ pub(super) async fn act(
     reply: &mut Option<Response>,
 ) -> Step {
     match &hit.action {
-        Action::Reply {
-            status,
-            body,
-            headers,
-        } => {
+        Action::Reply { status, body, headers } => {
             let mut response = replied(*status, body.as_ref());
             for (name, value) in headers {
                 if let (Ok(name), Ok(value)) =
@@ -95,10 +91,7 @@ fn replied(status: u16, body: Option<&Value>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match body {
         None => {
-            let text = status
-                .canonical_reason()
-                .unwrap_or("origin timed out")
-                .to_lowercase();
+            let text = status.canonical_reason().unwrap_or("origin timed out").to_lowercase();
             ApiError::new(status, text).into_response()
         }
         Some(Value::String(text)) => {
@@ -118,9 +111,7 @@ async fn truncated(response: Response, keep: Option<usize>) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let keep = keep.unwrap_or(bytes.len() / 2).min(bytes.len());
-    parts
-        .headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     parts.extensions.insert(Broken);
     let start = bytes.slice(..keep);
     // The pause lets the first part leave before the error takes the connection down.
@@ -147,10 +138,7 @@ mod tests {
     fn replies_are_html_text_or_json() {
         let html = replied(524, Some(&json!("<!DOCTYPE html><html></html>")));
         assert_eq!(html.status().as_u16(), 524);
-        assert_eq!(
-            html.headers()[header::CONTENT_TYPE],
-            "text/html; charset=UTF-8"
-        );
+        assert_eq!(html.headers()[header::CONTENT_TYPE], "text/html; charset=UTF-8");
         assert_eq!(
             replied(429, Some(&json!({"a": 1}))).headers()[header::CONTENT_TYPE],
             "application/json"

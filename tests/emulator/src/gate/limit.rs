@@ -15,11 +15,7 @@ impl Limits {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut within = |name: &str, window: i64, limit: u32| {
             let entry = windows.entry(name.to_owned()).or_insert((window, 0));
-            *entry = if entry.0 == window {
-                (window, entry.1 + 1)
-            } else {
-                (window, 1)
-            };
+            *entry = if entry.0 == window { (window, entry.1 + 1) } else { (window, 1) };
             limit == 0 || entry.1 <= limit
         };
         let minute = within("", now / 60_000, settings.rate_per_minute);
@@ -33,10 +29,7 @@ mod tests {
 
     #[test]
     fn bursts_are_counted_per_route_and_second() {
-        let settings = Settings {
-            burst_per_route: 2,
-            ..Settings::default()
-        };
+        let settings = Settings { burst_per_route: 2, ..Settings::default() };
         let limits = Limits::default();
         let allowed = |route, at| limits.allow(&settings, route, at);
         assert!(allowed("GET /a", 1000) && allowed("GET /a", 1500) && !allowed("GET /a", 1999));

@@ -31,22 +31,13 @@ where
     let Some(server) = Server::begin(verifier, &mechanism, &first, end_point) else {
         return Ok(None);
     };
-    packet::send(
-        stream,
-        b'R',
-        &packet::authentication(SASL_CONTINUE, server.first().as_bytes()),
-    )
-    .await?;
+    packet::send(stream, b'R', &packet::authentication(SASL_CONTINUE, server.first().as_bytes()))
+        .await?;
     let (_, payload) = packet::message(stream).await?;
     let Some((last, key)) = server.end(&String::from_utf8_lossy(&payload)) else {
         return Ok(None);
     };
-    packet::send(
-        stream,
-        b'R',
-        &packet::authentication(SASL_FINAL, last.as_bytes()),
-    )
-    .await?;
+    packet::send(stream, b'R', &packet::authentication(SASL_FINAL, last.as_bytes())).await?;
     Ok(Some(key))
 }
 

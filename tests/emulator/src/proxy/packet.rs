@@ -25,18 +25,12 @@ pub(super) struct Startup {
 
 impl Startup {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The database asked for: named like the user unless said otherwise.
     pub(super) fn database(&self) -> &str {
-        self.get("database")
-            .filter(|d| !d.is_empty())
-            .or(self.get("user"))
-            .unwrap_or_default()
+        self.get("database").filter(|d| !d.is_empty()).or(self.get("user")).unwrap_or_default()
     }
 
     /// The same packet for other names; what only Neon's proxy understands is taken out.
@@ -46,11 +40,7 @@ impl Startup {
             cstring(&mut body, key);
             cstring(&mut body, value);
         }
-        for (key, value) in self
-            .parameters
-            .iter()
-            .filter(|(k, _)| k != "user" && k != "database")
-        {
+        for (key, value) in self.parameters.iter().filter(|(k, _)| k != "user" && k != "database") {
             let neons =
                 |word: &&str| !word.starts_with("endpoint=") && !word.starts_with("project=");
             let value = match key.as_str() {
@@ -90,9 +80,8 @@ pub(super) async fn opening<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<
 }
 
 fn parse(body: &[u8]) -> io::Result<Opening> {
-    let (code, rest) = body
-        .split_first_chunk::<4>()
-        .ok_or_else(|| invalid("short startup packet"))?;
+    let (code, rest) =
+        body.split_first_chunk::<4>().ok_or_else(|| invalid("short startup packet"))?;
     match u32::from_be_bytes(*code) {
         80_877_103 => Ok(Opening::Ssl),
         80_877_104 => Ok(Opening::Gss),
@@ -112,10 +101,7 @@ fn parse(body: &[u8]) -> io::Result<Opening> {
             {
                 parameters.push((text(key)?, text(value)?));
             }
-            Ok(Opening::Startup(Startup {
-                version,
-                parameters,
-            }))
+            Ok(Opening::Startup(Startup { version, parameters }))
         }
         _ => Err(invalid("unknown protocol version")),
     }
@@ -189,19 +175,13 @@ mod tests {
         let Opening::Startup(startup) = parse(&body).unwrap() else {
             panic!("not a startup packet")
         };
-        assert_eq!(
-            (startup.get("user"), startup.database()),
-            (Some("neondb_owner"), "neondb")
-        );
+        assert_eq!((startup.get("user"), startup.database()), (Some("neondb_owner"), "neondb"));
         let renamed = startup.renamed("u1", "d1");
         assert_eq!(renamed[..4], (renamed.len() as u32).to_be_bytes());
         let Opening::Startup(renamed) = parse(&renamed[4..]).unwrap() else {
             panic!("not a startup packet")
         };
-        assert_eq!(
-            (renamed.get("user"), renamed.database()),
-            (Some("u1"), "d1")
-        );
+        assert_eq!((renamed.get("user"), renamed.database()), (Some("u1"), "d1"));
         assert_eq!(renamed.get("application_name"), Some("psql"));
         assert_eq!(renamed.get("options"), Some("-c search_path=a"));
     }
@@ -221,10 +201,7 @@ mod tests {
         let mut gss: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 48];
         assert_eq!(opening(&mut gss).await.unwrap(), Opening::Gss);
         let cancel = [0, 0, 0, 16, 4, 210, 22, 46, 1, 2, 3, 4, 5, 6, 7, 8];
-        assert_eq!(
-            opening(&mut &cancel[..]).await.unwrap(),
-            Opening::Cancel(cancel.to_vec())
-        );
+        assert_eq!(opening(&mut &cancel[..]).await.unwrap(), Opening::Cancel(cancel.to_vec()));
         assert!(opening(&mut &[255u8; 8][..]).await.is_err());
     }
 }

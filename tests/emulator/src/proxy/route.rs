@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Place;
 use super::session::Session;
 use crate::app::{Shared, now};
-use crate::world::OperationFault;
+use crate::world::{Endpoint, OperationFault};
 
 /// An error that the client is told.
 pub(super) struct Denied {
@@ -15,10 +15,7 @@ pub(super) struct Denied {
 }
 
 pub(super) fn denied(code: &str, text: impl Into<String>) -> Denied {
-    Denied {
-        code: code.to_owned(),
-        text: text.into(),
-    }
+    Denied { code: code.to_owned(), text: text.into() }
 }
 
 /// Who connects to what, physically.
@@ -32,9 +29,8 @@ impl Session {
     pub(super) fn names(&self, user: &str, database: &str) -> Result<Option<Names>, Denied> {
         let world = self.app.world();
         let failed = |what: &str| denied("XX000", format!("Control plane request failed: {what}"));
-        let project = world
-            .live(&self.place.project)
-            .ok_or_else(|| failed("endpoint cannot be found"))?;
+        let project =
+            world.live(&self.place.project).ok_or_else(|| failed("endpoint cannot be found"))?;
         let endpoint = project
             .endpoint(&self.place.endpoint)
             .ok_or_else(|| failed("endpoint cannot be found"))?;
@@ -52,6 +48,8 @@ impl Session {
 
     /// Waits until the endpoint is up, waking it if it sleeps, and counts the connection.
     pub(super) async fn wake(&mut self) -> Result<Guard, Denied> {
+        // Counted while it waits: an endpoint that someone waits for is not suspended again.
+        let guard = Guard::new(&self.app, &self.place);
         loop {
             let until = {
                 let mut world = self.app.world();
@@ -59,46 +57,30 @@ impl Session {
                 let endpoint = world
                     .live_mut(&self.place.project)
                     .and_then(|p| p.endpoint_mut(&self.place.endpoint));
-                let gone = || {
-                    denied(
-                        "XX000",
-                        "Control plane request failed: endpoint cannot be found",
-                    )
-                };
+                let gone =
+                    || denied("XX000", "Control plane request failed: endpoint cannot be found");
                 let endpoint = endpoint.ok_or_else(gone)?;
                 let (until, woke) = endpoint.wake(now(), cold);
                 let branch = endpoint.branch_id.clone();
                 if woke {
-                    let takes = OperationFault {
-                        millis: Some(cold),
-                        ..OperationFault::default()
-                    };
-                    let actions = [(
-                        "start_compute",
-                        branch.as_str(),
-                        Some(self.place.endpoint.as_str()),
-                    )];
+                    let takes = OperationFault { millis: Some(cold), ..OperationFault::default() };
+                    let actions =
+                        [("start_compute", branch.as_str(), Some(self.place.endpoint.as_str()))];
                     world.operations(&self.place.project, now(), &actions, &[takes]);
                 }
                 until
             };
             match until.map(|at| at - now()) {
-                Some(left) if left <= 0 => return Ok(self.enter()),
+                Some(left) if left <= 0 => {
+                    // A cut that came while the client waited is not meant for its session.
+                    self.cuts = self.door.borrow_and_update().cuts;
+                    guard.count(|endpoint| endpoint.connections_ever += 1);
+                    return Ok(guard);
+                }
                 Some(left) => tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await,
                 None => tokio::time::sleep(Duration::from_millis(25)).await,
             }
         }
-    }
-
-    fn enter(&mut self) -> Guard {
-        // A cut that came while the client logged in is not meant for the session that begins now.
-        self.cuts = self.door.borrow_and_update().cuts;
-        let guard = Guard {
-            app: self.app.clone(),
-            place: self.place.clone(),
-        };
-        guard.count(1);
-        guard
     }
 }
 
@@ -109,12 +91,17 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    fn count(&self, change: i64) {
+    fn new(app: &Shared, place: &Place) -> Self {
+        let guard = Self { app: app.clone(), place: place.clone() };
+        guard.count(|endpoint| endpoint.connections_open += 1);
+        guard
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Endpoint)) {
         let mut world = self.app.world();
         let project = world.projects.get_mut(&self.place.project);
         if let Some(endpoint) = project.and_then(|p| p.endpoint_mut(&self.place.endpoint)) {
-            endpoint.connections_open = endpoint.connections_open.saturating_add_signed(change);
-            endpoint.connections_ever += u64::try_from(change).unwrap_or(0);
+            change(endpoint);
             endpoint.last_active = Some(now());
         }
     }
@@ -122,6 +109,6 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.count(-1);
+        self.count(|endpoint| endpoint.connections_open -= 1);
     }
 }

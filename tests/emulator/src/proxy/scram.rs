@@ -25,13 +25,7 @@ impl Verifier {
     pub(crate) fn new(password: &str) -> Self {
         let (salt, mut salted) = (crate::ids::random::<16>(), [0; 32]);
         let rounds = NonZeroU32::new(4096).expect("not zero");
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA256,
-            rounds,
-            &salt,
-            password.as_bytes(),
-            &mut salted,
-        );
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &mut salted);
         let stored_key = sha256(&sign(&salted, b"Client Key"));
         Self {
             iterations: 4096,
@@ -46,11 +40,7 @@ impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [salt, stored, server] =
             [&self.salt[..], &self.stored_key, &self.server_key].map(|b| BASE64.encode(b));
-        write!(
-            f,
-            "SCRAM-SHA-256${}:{salt}${stored}:{server}",
-            self.iterations
-        )
+        write!(f, "SCRAM-SHA-256${}:{salt}${stored}:{server}", self.iterations)
     }
 }
 
@@ -79,10 +69,7 @@ fn sign(key: &[u8], text: &[u8]) -> Key {
 }
 
 fn sha256(bytes: &[u8]) -> Key {
-    digest::digest(&digest::SHA256, bytes)
-        .as_ref()
-        .try_into()
-        .expect("SHA-256 has 32 bytes")
+    digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 fn xor(a: Key, b: &[u8]) -> Key {
@@ -90,9 +77,7 @@ fn xor(a: Key, b: &[u8]) -> Key {
 }
 
 fn attribute<'a>(message: &'a str, name: &str) -> Option<&'a str> {
-    message
-        .split(',')
-        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+    message.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The server's side of one login.
@@ -120,24 +105,12 @@ impl Server {
             ("SCRAM-SHA-256", "n") => Vec::new(),
             _ => return None,
         };
-        let nonce = format!(
-            "{}{}",
-            attribute(bare, "r")?,
-            BASE64.encode(crate::ids::random::<18>())
-        );
-        let server_first = format!(
-            "r={nonce},s={},i={}",
-            BASE64.encode(&verifier.salt),
-            verifier.iterations
-        );
+        let nonce =
+            format!("{}{}", attribute(bare, "r")?, BASE64.encode(crate::ids::random::<18>()));
+        let server_first =
+            format!("r={nonce},s={},i={}", BASE64.encode(&verifier.salt), verifier.iterations);
         let gs2 = format!("{flag},{authzid},");
-        Some(Self {
-            verifier,
-            gs2,
-            client_bare: bare.to_owned(),
-            server_first,
-            binding,
-        })
+        Some(Self { verifier, gs2, client_bare: bare.to_owned(), server_first, binding })
     }
 
     pub(super) fn first(&self) -> &str {
@@ -160,10 +133,7 @@ impl Server {
             return None;
         }
         Some((
-            format!(
-                "v={}",
-                BASE64.encode(sign(&self.verifier.server_key, exchange.as_bytes()))
-            ),
+            format!("v={}", BASE64.encode(sign(&self.verifier.server_key, exchange.as_bytes()))),
             client_key,
         ))
     }
@@ -177,10 +147,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(key: Key) -> Self {
-        Self {
-            key,
-            bare: format!("n=,r={}", BASE64.encode(crate::ids::random::<18>())),
-        }
+        Self { key, bare: format!("n=,r={}", BASE64.encode(crate::ids::random::<18>())) }
     }
 
     pub(super) fn first(&self) -> String {
@@ -250,11 +217,8 @@ mod tests {
             return false;
         };
         let bound = [gs2.as_bytes(), seen].concat();
-        let without = format!(
-            "c={},r={}",
-            BASE64.encode(bound),
-            attribute(server.first(), "r").unwrap()
-        );
+        let without =
+            format!("c={},r={}", BASE64.encode(bound), attribute(server.first(), "r").unwrap());
         let exchange = format!("n=,r=abc,{},{without}", server.first());
         let proof = xor(key, &sign(&sha256(&key), exchange.as_bytes()));
         server
@@ -266,18 +230,8 @@ mod tests {
     fn passwords_and_bindings_are_checked() {
         assert!(login("right", "SCRAM-SHA-256", "n,,", b""));
         assert!(!login("wrong", "SCRAM-SHA-256", "n,,", b""));
-        assert!(login(
-            "right",
-            "SCRAM-SHA-256-PLUS",
-            "p=tls-server-end-point,,",
-            b"hash"
-        ));
-        assert!(!login(
-            "right",
-            "SCRAM-SHA-256-PLUS",
-            "p=tls-server-end-point,,",
-            b"another"
-        ));
+        assert!(login("right", "SCRAM-SHA-256-PLUS", "p=tls-server-end-point,,", b"hash"));
+        assert!(!login("right", "SCRAM-SHA-256-PLUS", "p=tls-server-end-point,,", b"another"));
         assert!(!login("right", "SCRAM-SHA-256", "y,,", b""));
     }
 
@@ -286,13 +240,7 @@ mod tests {
         let verifier = Verifier::new("right");
         let mut salted = [0; 32];
         let rounds = NonZeroU32::new(4096).unwrap();
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA256,
-            rounds,
-            &verifier.salt,
-            b"right",
-            &mut salted,
-        );
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &verifier.salt, b"right", &mut salted);
         let client = Client::new(sign(&salted, b"Client Key"));
         let server = Server::begin(verifier, "SCRAM-SHA-256", &client.first(), b"").unwrap();
         assert!(server.end(&client.last(server.first()).unwrap()).is_some());

@@ -32,14 +32,7 @@ pub(super) struct Session {
 pub(super) fn spawn(app: Shared, place: Place, stream: TcpStream, door: watch::Receiver<Door>) {
     tokio::spawn(async move {
         let cuts = door.borrow().cuts;
-        let mut session = Session {
-            app,
-            place,
-            door,
-            cuts,
-            cut: None,
-            deny: None,
-        };
+        let mut session = Session { app, place, door, cuts, cut: None, deny: None };
         let _ = stream.set_nodelay(true);
         if let Err(error) = session.run(stream).await {
             tracing::debug!(%error, place = ?session.place, "connection ended");
@@ -69,23 +62,11 @@ impl Session {
 
     /// Applies the rules for connections; false: it is refused.
     async fn faults(&mut self) -> bool {
-        let name = self
-            .app
-            .world_as_is()
-            .projects
-            .get(&self.place.project)
-            .map(|p| p.name.clone());
+        let name = self.app.world_as_is().projects.get(&self.place.project).map(|p| p.name.clone());
         let subject = Subject {
-            method: if self.place.pooled {
-                "POOLED"
-            } else {
-                "DIRECT"
-            }
-            .to_owned(),
+            method: if self.place.pooled { "POOLED" } else { "DIRECT" }.to_owned(),
             path: self.place.endpoint.clone(),
-            projects: std::iter::once(self.place.project.clone())
-                .chain(name)
-                .collect(),
+            projects: std::iter::once(self.place.project.clone()).chain(name).collect(),
             request_id: String::new(),
         };
         for hit in self.app.faults.take(Phase::InConnection, &subject) {
@@ -189,21 +170,12 @@ impl Session {
             return Ok(Err(denied));
         }
         let (user, database) = (startup.get("user").unwrap_or_default(), startup.database());
-        let wrong = || {
-            denied(
-                "28P01",
-                format!("password authentication failed for user '{user}'"),
-            )
-        };
+        let wrong = || denied("28P01", format!("password authentication failed for user '{user}'"));
         let names = match self.names(user, database) {
             Ok(names) => names,
             Err(denied) => return Ok(Err(denied)),
         };
-        let Some(Names {
-            role,
-            database: physical,
-        }) = names
-        else {
+        let Some(Names { role, database: physical }) = names else {
             return Ok(Err(wrong()));
         };
         let Some(address) = self.address() else {
@@ -212,12 +184,7 @@ impl Session {
                 "pooled connections are not served: the emulator has no --pooler",
             )));
         };
-        let verifier = self
-            .app
-            .data
-            .verifier(&role)
-            .await
-            .map_err(io::Error::other)?;
+        let verifier = self.app.data.verifier(&role).await.map_err(io::Error::other)?;
         let Some(verifier) = verifier else {
             return Ok(Err(wrong()));
         };
@@ -225,10 +192,7 @@ impl Session {
             return Ok(Err(wrong()));
         };
         let Some(physical) = physical else {
-            return Ok(Err(denied(
-                "3D000",
-                format!("database \"{database}\" does not exist"),
-            )));
+            return Ok(Err(denied("3D000", format!("database \"{database}\" does not exist"))));
         };
         let guard = match self.wake().await {
             Ok(guard) => guard,

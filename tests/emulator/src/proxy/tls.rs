@@ -28,27 +28,19 @@ impl Tls {
             .with_single_cert(chain, key)?;
         // libpq 17 insists on it for `sslnegotiation=direct`.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
-        Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            end_point,
-        })
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), end_point })
     }
 }
 
 /// RFC 5929: the hash of the certificate's own signature, but SHA-256 where that is weaker. The first of these object
 /// ids in the encoding is the one of the signature algorithm.
 fn hash(certificate: &[u8]) -> Vec<u8> {
-    const SHA384: [&[u8]; 2] = [
-        &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 3],
-        &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 12],
-    ];
-    const SHA512: [&[u8]; 2] = [
-        &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 4],
-        &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 13],
-    ];
+    const SHA384: [&[u8]; 2] =
+        [&[0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 3], &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 12]];
+    const SHA512: [&[u8]; 2] =
+        [&[0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 4], &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 13]];
     let has = |ids: [&[u8]; 2]| {
-        ids.iter()
-            .any(|id| certificate.windows(id.len()).any(|part| part == *id))
+        ids.iter().any(|id| certificate.windows(id.len()).any(|part| part == *id))
     };
     let algorithm = match (has(SHA384), has(SHA512)) {
         (true, _) => &digest::SHA384,

@@ -45,11 +45,7 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn open() -> Self {
-        Self {
-            listening: true,
-            cuts: 0,
-            closed: false,
-        }
+        Self { listening: true, cuts: 0, closed: false }
     }
 }
 
@@ -182,14 +178,7 @@ impl Endpoint {
     }
 
     pub(crate) fn host(&self, pooled: bool) -> String {
-        format!(
-            "127.0.0.1:{}",
-            if pooled {
-                self.ports.pooled
-            } else {
-                self.ports.direct
-            }
-        )
+        format!("127.0.0.1:{}", if pooled { self.ports.pooled } else { self.ports.direct })
     }
 }
 
@@ -198,15 +187,7 @@ mod tests {
     use super::*;
 
     fn endpoint() -> Endpoint {
-        Endpoint::new(
-            "ep-x",
-            "br-x",
-            Ports {
-                direct: 1,
-                pooled: 2,
-            },
-            1000,
-        )
+        Endpoint::new("ep-x", "br-x", Ports { direct: 1, pooled: 2 }, 1000)
     }
 
     #[test]
@@ -230,10 +211,7 @@ mod tests {
 
     #[test]
     fn open_connections_and_minus_one_keep_it_up() {
-        let settings = Settings {
-            suspend_after_millis: Some(10),
-            ..Settings::default()
-        };
+        let settings = Settings { suspend_after_millis: Some(10), ..Settings::default() };
         let mut it = endpoint();
         it.connections_open = 1;
         it.tick(5000, &settings);

@@ -98,10 +98,7 @@ impl Operation {
     }
 
     pub(crate) fn failed(&self) -> bool {
-        matches!(
-            self.outcome,
-            Outcome::Failed | Outcome::Error | Outcome::Cancelled
-        )
+        matches!(self.outcome, Outcome::Failed | Outcome::Error | Outcome::Cancelled)
     }
 }
 
@@ -130,22 +127,13 @@ pub(crate) struct OperationFault {
 
 impl OperationFault {
     pub(crate) fn apply(&self, operation: &mut Operation) {
-        if self
-            .only
-            .as_ref()
-            .is_some_and(|only| *only != operation.action)
-        {
+        if self.only.as_ref().is_some_and(|only| *only != operation.action) {
             return;
         }
         operation.outcome = self.outcome.unwrap_or(operation.outcome);
         operation.forced_status = self.status.clone().or(operation.forced_status.take());
-        operation.action = self
-            .action
-            .clone()
-            .unwrap_or_else(|| operation.action.clone());
-        operation.end = self
-            .millis
-            .map_or(operation.end, |millis| operation.created_at + millis);
+        operation.action = self.action.clone().unwrap_or_else(|| operation.action.clone());
+        operation.end = self.millis.map_or(operation.end, |millis| operation.created_at + millis);
         operation.error = self.error.clone().or(operation.error.take());
         if operation.error.is_none() && operation.failed() {
             operation.error = Some("operation failed (injected)".to_owned());
@@ -171,10 +159,7 @@ mod tests {
     #[test]
     fn without_duration_it_runs_in_the_reply_and_is_finished_at_the_next_read() {
         let operation = Operation::new(1, "p", "create_timeline", (100, 100, 100));
-        assert_eq!(
-            (operation.first_status(), operation.status(100)),
-            ("running", "finished")
-        );
+        assert_eq!((operation.first_status(), operation.status(100)), ("running", "finished"));
     }
 
     #[test]
@@ -185,10 +170,7 @@ mod tests {
         let mut compute = Operation::new(2, "p", "start_compute", (0, 0, 0));
         fault.apply(&mut timeline);
         fault.apply(&mut compute);
-        assert_eq!(
-            (timeline.status(1), compute.status(1)),
-            ("finished", "failed")
-        );
+        assert_eq!((timeline.status(1), compute.status(1)), ("finished", "failed"));
         assert!(compute.error.is_some());
     }
 

@@ -30,12 +30,8 @@ pub(crate) fn page_projects<'a>(
     let lag = query.lag.max(world.settings.list_lag_millis);
     let matches = |p: &&Project| {
         query.cursor.is_none_or(|cursor| p.id.as_str() > cursor)
-            && query
-                .search
-                .is_none_or(|text| p.name.contains(text) || p.id.contains(text))
-            && query
-                .org_id
-                .is_none_or(|org| p.org_id.as_deref() == Some(org))
+            && query.search.is_none_or(|text| p.name.contains(text) || p.id.contains(text))
+            && query.org_id.is_none_or(|org| p.org_id.as_deref() == Some(org))
             && (if query.recoverable {
                 p.deleted_at.is_some() && p.recoverable
             } else {
@@ -43,12 +39,7 @@ pub(crate) fn page_projects<'a>(
             })
             && p.created_at + lag <= now
     };
-    let items: Vec<_> = world
-        .projects
-        .values()
-        .filter(matches)
-        .take(query.limit)
-        .collect();
+    let items: Vec<_> = world.projects.values().filter(matches).take(query.limit).collect();
     let cursor = items.last().map(|p| p.id.clone());
     Page { items, cursor }
 }
@@ -61,10 +52,7 @@ mod tests {
     fn world(names: &[(&str, &str)]) -> World {
         let mut world = World::new(Settings::default());
         for (id, name) in names {
-            world.projects.insert(
-                (*id).to_owned(),
-                crate::api::tests_support::project(id, name),
-            );
+            world.projects.insert((*id).to_owned(), crate::api::tests_support::project(id, name));
         }
         world
     }
@@ -76,33 +64,16 @@ mod tests {
     #[test]
     fn pages_end_with_an_empty_one_and_the_last_full_one_has_a_cursor() {
         let world = world(&[("a", "x"), ("b", "x"), ("c", "x")]);
-        let first = page_projects(
-            &world,
-            &ProjectQuery {
-                limit: 2,
-                ..ProjectQuery::default()
-            },
-            10,
-        );
+        let first =
+            page_projects(&world, &ProjectQuery { limit: 2, ..ProjectQuery::default() }, 10);
         assert_eq!(
             (ids(&first), first.cursor.as_deref()),
             (vec!["a".into(), "b".into()], Some("b"))
         );
-        let rest = ProjectQuery {
-            limit: 2,
-            cursor: Some("b"),
-            ..ProjectQuery::default()
-        };
+        let rest = ProjectQuery { limit: 2, cursor: Some("b"), ..ProjectQuery::default() };
         let last = page_projects(&world, &rest, 10);
-        assert_eq!(
-            (ids(&last), last.cursor.as_deref()),
-            (vec!["c".into()], Some("c"))
-        );
-        let beyond = ProjectQuery {
-            limit: 2,
-            cursor: Some("c"),
-            ..ProjectQuery::default()
-        };
+        assert_eq!((ids(&last), last.cursor.as_deref()), (vec!["c".into()], Some("c")));
+        let beyond = ProjectQuery { limit: 2, cursor: Some("c"), ..ProjectQuery::default() };
         let empty = page_projects(&world, &beyond, 10);
         assert!(empty.items.is_empty() && empty.cursor.is_none());
     }
@@ -129,11 +100,7 @@ mod tests {
     #[test]
     fn a_lagging_list_hides_the_young() {
         let world = world(&[("a", "x")]);
-        let query = |lag| ProjectQuery {
-            limit: 9,
-            lag,
-            ..ProjectQuery::default()
-        };
+        let query = |lag| ProjectQuery { limit: 9, lag, ..ProjectQuery::default() };
         assert!(page_projects(&world, &query(100), 50).items.is_empty());
         assert_eq!(page_projects(&world, &query(100), 100).items.len(), 1);
     }

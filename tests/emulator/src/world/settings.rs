@@ -102,12 +102,7 @@ impl Settings {
             key_kind,
             org_id
         );
-        set!(
-            require_org,
-            projects_limit,
-            list_lag_millis,
-            delete_conflicts
-        );
+        set!(require_org, projects_limit, list_lag_millis, delete_conflicts);
         set!(rate_per_minute, burst_per_route, retry_after);
     }
 }
@@ -118,16 +113,10 @@ mod tests {
 
     #[test]
     fn a_patch_changes_what_it_names_and_null_switches_off() {
-        let mut settings = Settings {
-            projects_limit: Some(3),
-            operation_millis: 7,
-            ..Settings::default()
-        };
+        let mut settings =
+            Settings { projects_limit: Some(3), operation_millis: 7, ..Settings::default() };
         settings.patch(serde_json::from_str(r#"{"gone":"410","projects_limit":null}"#).unwrap());
-        assert_eq!(
-            (settings.gone, settings.projects_limit),
-            (Gone::Status410, None)
-        );
+        assert_eq!((settings.gone, settings.projects_limit), (Gone::Status410, None));
         assert_eq!(settings.operation_millis, 7);
         assert!(serde_json::from_str::<SettingsPatch>(r#"{"nonsense":1}"#).is_err());
     }
