@@ -1,7 +1,7 @@
 //! The operator's client and the emulator, over the wire: the whole life of a project, and every way in which an
 //! answer to its creation can go wrong.
 //!
-//! In: a stack without Kubernetes. Out: what the client reports, held against what the emulator then has. It
+//! In: an emulator. Out: what the client reports, held against what the emulator then has. It
 //! proves that the two agree; whether they are right about Neon is what `recorded` and the third parties show.
 
 mod trouble;
@@ -18,37 +18,39 @@ use operator::neon::{
     Settings,
 };
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
-use stack::{Options, Stack};
+use serde_json::json;
 
-#[test]
-fn client_and_emulator_agree() -> Result<()> {
-    // Another test of this process may have installed it already.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let stack = Stack::start(Options::without_cluster())?;
-    let bench = Bench::new(&stack)?;
-    tokio::runtime::Runtime::new()?.block_on(async {
-        bench.a_project_lives().await.context("life")?;
-        bench.answers_go_wrong().await.context("answers")?;
-        bench.gone_in_every_form().await.context("gone")?;
-        bench.what_keeps_a_project().await.context("kept")
-    })
+use super::lab::{KEY, Lab};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_client_agrees() -> Result<()> {
+    let bench = Bench::start()?;
+    bench.a_project_lives().await.context("life")?;
+    bench.answers_go_wrong().await.context("answers")?;
+    bench.gone_in_every_form().await.context("gone")?;
+    bench.what_keeps_a_project().await.context("kept")?;
+    if let Some(judge) = &bench.lab.judge {
+        println!("operator: {} exchanges conform", judge.judge_record(&bench.lab.record)?);
+    }
+    Ok(())
 }
 
-struct Bench<'a> {
-    stack: &'a Stack,
+struct Bench {
+    lab: Lab,
     client: Client,
     statuses: Arc<Mutex<Vec<String>>>,
-    control: reqwest::Client,
 }
 
-impl<'a> Bench<'a> {
-    fn new(stack: &'a Stack) -> Result<Self> {
+impl Bench {
+    fn start() -> Result<Self> {
+        // Another test of this process may have installed it already.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let lab = Lab::start("contract/client", &[])?;
         let statuses = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&statuses);
         let settings = Settings {
-            base_url: stack.neon_api_url().parse()?,
-            api_key: stack.neon_api_key().into(),
+            base_url: lab.api_url.parse()?,
+            api_key: KEY.into(),
             org_id: None,
             timeout: Duration::from_secs(3),
             retries: Retries::default(),
@@ -57,39 +59,21 @@ impl<'a> Bench<'a> {
         let client = Client::new(settings, move |call| {
             log.lock().unwrap().push(call.status.to_string());
         })?;
-        let control = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { stack, client, statuses, control })
-    }
-
-    /// Posts to a control route of the emulator.
-    async fn control(&self, route: &str, body: Value) -> Result<()> {
-        let url = format!("{}/{route}", self.stack.neon_control_url());
-        let reply = self.control.post(url).json(&body).send().await?;
-        let (status, text) = (reply.status(), reply.text().await?);
-        ensure!(status.is_success(), "{route}: {status}: {text}");
-        Ok(())
+        Ok(Self { lab, client, statuses })
     }
 
     async fn settle(&self, project: &str) -> Result<()> {
-        let settled = async {
-            while self.client.operations(project).await?.iter().any(Operation::is_pending) {
-                tokio::task::yield_now().await;
-            }
-            Ok(())
+        let settled = async || {
+            let operations = self.client.operations(project).await?;
+            Ok((!operations.iter().any(Operation::is_pending)).then_some(()))
         };
-        tokio::time::timeout(Duration::from_secs(20), settled).await.context("operations")?
-    }
-
-    fn psql(&self, uri: &str, sql: &str) -> Result<String> {
-        let output = self.stack.psql().args([uri, "-Atc", sql]).output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        self.lab.until("operations are over", settled).await
     }
 
     async fn a_project_lives(&self) -> Result<()> {
         let client = &self.client;
         client.authenticate().await?;
-        self.control("clock/settings", json!({"operation_millis": 300})).await?;
+        self.lab.set(json!({"operation_millis": 300})).await?;
         let created = client.create_project(&new_project("life")).await?;
         let id = created.project.id.as_str();
         self.statuses.lock().unwrap().clear();
@@ -99,7 +83,7 @@ impl<'a> Bench<'a> {
         let statuses = self.statuses.lock().unwrap().join(" ");
         ensure!(statuses.starts_with("423") && statuses.ends_with("200"), "{statuses}");
         self.settle(id).await?;
-        self.control("clock/settings", json!({"operation_millis": 0})).await?;
+        self.lab.set(json!({"operation_millis": 0})).await?;
         self.it_is_accessible(&created).await.context("access")?;
         self.it_changes_and_ends(id, patch).await.context("end")
     }
@@ -108,7 +92,10 @@ impl<'a> Bench<'a> {
         let client = &self.client;
         let (id, branch) = (created.project.id.as_str(), created.branch_id.as_str());
 
-        ensure!(self.psql(created.connection.expose(), "select 6 * 7")? == "42");
+        ensure!(
+            self.lab.psql(created.connection.expose(), "select 6 * 7").await?.as_deref()
+                == Ok("42")
+        );
         let direct = client.connection_uri(id, branch, "tenant", "owner", false).await?;
         ensure!(direct.expose() == created.connection.expose(), "one URI from both routes");
         let pooled = client.connection_uri(id, branch, "tenant", "owner", true).await?;
@@ -125,9 +112,12 @@ impl<'a> Bench<'a> {
         let (new, _) = client.reset_password(id, branch, "owner").await?;
         self.settle(id).await?;
         ensure!(new.expose_secret() != old.expose_secret());
-        ensure!(self.psql(created.connection.expose(), "select 1").is_err(), "the old one ended");
+        ensure!(
+            self.lab.psql(created.connection.expose(), "select 1").await?.is_err(),
+            "the old one ended"
+        );
         let renewed = client.connection_uri(id, branch, "tenant", "owner", false).await?;
-        ensure!(self.psql(renewed.expose(), "select 1")? == "1");
+        ensure!(self.lab.psql(renewed.expose(), "select 1").await?.as_deref() == Ok("1"));
         Ok(())
     }
 

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::{Bench, new_project};
 
-impl Bench<'_> {
+impl Bench {
     /// Each fault meets one creation: what the client says, and how many projects there are then.
     pub(super) async fn answers_go_wrong(&self) -> Result<()> {
         for (name, phase, action, category, there) in troubles() {
             let fault = json!({"method": "POST", "path": "^/projects$", "count": 1, "phase": phase, "action": action});
-            self.control("faults", fault).await?;
+            self.lab.fault(fault).await?;
             let answer = self.client.create_project(&new_project(name)).await;
             let said = answer.as_ref().err().map_or("", Error::category);
             ensure!(said == category, "{name}: {answer:?}");
@@ -26,9 +26,9 @@ impl Bench<'_> {
     }
 
     pub(super) async fn gone_in_every_form(&self) -> Result<()> {
-        self.control("clock/settings", json!({"soft_delete": true})).await?;
+        self.lab.set(json!({"soft_delete": true})).await?;
         for form in ["404", "410", "deleted_at"] {
-            self.control("clock/settings", json!({"gone": form})).await?;
+            self.lab.set(json!({"gone": form})).await?;
             let name = format!("gone-{form}");
             let id = self.client.create_project(&new_project(&name)).await?.project.id;
             self.client.delete_project(&id).await?;
@@ -44,7 +44,7 @@ impl Bench<'_> {
         let made = self.client.create_project(&new_project("kept")).await?;
         let hidden = json!({"type": "unavailable", "project_ids": ["*"]});
         let fault = json!({"method": "GET", "path": "^/projects$", "count": 1, "phase": "before_commit", "action": hidden});
-        self.control("faults", fault).await?;
+        self.lab.fault(fault).await?;
         let search = self.client.find_projects("kept").await?;
         ensure!(search.projects.is_empty() && !search.complete, "hidden is not absent");
         let search = self.client.find_projects("kept").await?;
@@ -53,7 +53,7 @@ impl Bench<'_> {
             "body": {"code": "", "message": "project has protected branches"}});
         let fault =
             json!({"method": "DELETE", "count": 1, "phase": "before_commit", "action": refusal});
-        self.control("faults", fault).await?;
+        self.lab.fault(fault).await?;
         let error =
             self.client.delete_project(&made.project.id).await.err().context("a refusal")?;
         ensure!(matches!(error, Error::Refused(_)) && !error.is_gone(), "{error}");
