@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-pub(crate) use rule::{Action, Phase, Rule};
+pub(crate) use rule::{Action, Phase, Rule, delay};
 
 /// What a rule is matched against: an API call, or a connection (method `DIRECT` or `POOLED`, path = endpoint id).
 #[derive(Debug, Clone)]

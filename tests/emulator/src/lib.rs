@@ -31,6 +31,7 @@ use std::io::Write as _;
 
 /// Starts the emulator and serves until the process is told to stop.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    raise_file_limit();
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     let address = listener.local_addr()?;
     let app = app::App::start(args).await?;
@@ -50,5 +51,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
+    let patience = std::time::Duration::from_secs(20);
+    let _ = tokio::time::timeout(patience, api::lifecycle::drop_everything(&app)).await;
     Ok(())
+}
+
+/// Two ports and, when busy, a few sockets for each project: more than the usual soft limit of open files.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::world::{Branch, Database, Endpoint, Millis, Operation, Project, Role};
+use crate::world::{Branch, Database, Endpoint, Millis, Operation, Project, Role, Settings};
 
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
@@ -240,14 +240,26 @@ pub(crate) fn operations(made: &[Operation]) -> Value {
 }
 
 /// A connection URI as the API composes it. The port in the host is this emulator's declared deviation.
-pub(crate) fn uri(endpoint: &Endpoint, role: &Role, database: &str, pooled: bool) -> String {
-    let (user, host) = (encoded(&role.name), endpoint.host(pooled));
-    format!("postgresql://{user}:{}@{host}/{}?sslmode=require", role.password, encoded(database))
+pub(crate) fn uri(
+    settings: &Settings,
+    endpoint: &Endpoint,
+    role: &Role,
+    database: &str,
+    pooled: bool,
+) -> String {
+    let (user, host, password) = (encoded(&role.name), endpoint.host(pooled), &role.password);
+    let more = if settings.channel_binding { "&channel_binding=require" } else { "" };
+    format!("postgresql://{user}:{password}@{host}/{}?sslmode=require{more}", encoded(database))
 }
 
-pub(crate) fn connection(endpoint: &Endpoint, role: &Role, database: &str) -> Value {
+pub(crate) fn connection(
+    settings: &Settings,
+    endpoint: &Endpoint,
+    role: &Role,
+    database: &str,
+) -> Value {
     json!({
-        "connection_uri": uri(endpoint, role, database, false),
+        "connection_uri": uri(settings, endpoint, role, database, false),
         "connection_parameters": {
             "database": database,
             "password": role.password,

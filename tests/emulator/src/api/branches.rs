@@ -14,7 +14,7 @@ use crate::ids;
 use crate::reply::{ApiError, Reply, created, ok};
 use crate::requests::{self, BranchCreate, BranchFields, QueryMap, number};
 use crate::wire;
-use crate::world::Branch;
+use crate::world::{Branch, Project, Settings};
 
 pub(crate) async fn list(
     State(app): State<Shared>,
@@ -108,7 +108,8 @@ pub(crate) async fn create(
     actions.extend(endpoint_id.as_deref().map(|e| ("start_compute", branch_id.as_str(), Some(e))));
     let made = world.operations(&id, now(), &actions, &context.effects.operations);
     let project = existing(&world, &id)?;
-    created(created_body(project, branch_of(project, &branch_id)?, wire::operations(&made)))
+    let branch = branch_of(project, &branch_id)?;
+    created(created_body(&world.settings, project, branch, wire::operations(&made)))
 }
 
 /// What a new branch takes over from its parent.
@@ -159,7 +160,12 @@ async fn new_branch(
     })
 }
 
-fn created_body(project: &crate::world::Project, branch: &Branch, operations: Value) -> Value {
+fn created_body(
+    settings: &Settings,
+    project: &Project,
+    branch: &Branch,
+    operations: Value,
+) -> Value {
     let endpoint = project.main_endpoint(&branch.id);
     let mut body = json!({
         "branch": wire::branch(project, branch),
@@ -169,8 +175,12 @@ fn created_body(project: &crate::world::Project, branch: &Branch, operations: Va
         "databases": branch.databases.iter().map(|d| wire::database(branch, d)).collect::<Value>(),
     });
     if let Some(endpoint) = endpoint {
-        body["connection_uris"] =
-            json!([wire::connection(endpoint, &branch.roles[0], &branch.databases[0].name)]);
+        body["connection_uris"] = json!([wire::connection(
+            settings,
+            endpoint,
+            &branch.roles[0],
+            &branch.databases[0].name
+        )]);
     }
     body
 }

@@ -247,6 +247,20 @@ pub(crate) async fn recover_project(
     Ok(())
 }
 
+/// Takes every role and database out of Postgres again: the server may outlive the emulator.
+pub(crate) async fn drop_everything(app: &Shared) {
+    let all: Vec<_> = {
+        let world = app.world();
+        let kept = world.projects.values().filter(|p| p.deleted_at.is_none() || p.recoverable);
+        kept.map(physical).collect()
+    };
+    let drops = all.iter().map(|(roles, databases)| drop_data(app, roles, databases));
+    let failed = futures::future::join_all(drops).await.into_iter().filter(Result::is_err).count();
+    if failed > 0 {
+        tracing::warn!(failed, "projects are left in Postgres");
+    }
+}
+
 /// Ends the recovery window: the kept data goes.
 pub(crate) async fn purge_project(app: &Shared, id: &str) -> Result<(), ApiError> {
     let (roles, databases) = {

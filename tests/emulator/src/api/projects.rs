@@ -31,7 +31,7 @@ pub(crate) async fn create(
     let (role, database) = (&branch.roles[0], &branch.databases[0]);
     created(json!({
         "project": wire::project(project, false),
-        "connection_uris": [wire::connection(endpoint, role, &database.name)],
+        "connection_uris": [wire::connection(&world.settings, endpoint, role, &database.name)],
         "roles": [wire::role(branch, role, true)],
         "databases": [wire::database(branch, database)],
         "operations": wire::operations(&project.operations),
@@ -233,5 +233,5 @@ pub(crate) async fn connection_uri(
             "storing passwords is disabled",
         ));
     }
-    ok(json!({ "uri": wire::uri(endpoint, role, &database.name, pooled) }))
+    ok(json!({ "uri": wire::uri(&world.settings, endpoint, role, &database.name, pooled) }))
 }

@@ -40,8 +40,11 @@ pub(crate) enum Action {
     Hold,
     /// Never replies; a release ends the connection.
     Hang,
+    /// Waits `millis`, and at random up to `jitter` more.
     Delay {
         millis: u64,
+        #[serde(default)]
+        jitter: u64,
     },
     /// The call is carried out only after `millis`; the client gets an error at once, or nothing at all.
     LateCommit {
@@ -144,6 +147,12 @@ impl Rule {
             && self.count.is_none_or(|count| hits < count)
             && self.probability.is_none_or(|p| chance(self.seed, met) < p)
     }
+}
+
+/// `millis` and at random up to `jitter` more.
+pub(crate) fn delay(millis: u64, jitter: u64) -> std::time::Duration {
+    let more = u64::from(u32::from_le_bytes(crate::ids::random())) % (jitter + 1);
+    std::time::Duration::from_millis(millis + more)
 }
 
 /// The same number for the same seed and turn (splitmix64), from 0 to 1.

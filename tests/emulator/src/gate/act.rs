@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 
 use super::Effects;
-use crate::faults::{Action, Hit};
+use crate::faults::{Action, Hit, delay};
 use crate::listener::Switch;
 use crate::reply::ApiError;
 
@@ -49,8 +49,8 @@ pub(super) async fn act(
             Step::Go
         }
         Action::Hang => Step::End(end_of_late(hit, switch, None).await),
-        Action::Delay { millis } => {
-            tokio::time::sleep(Duration::from_millis(*millis)).await;
+        Action::Delay { millis, jitter } => {
+            tokio::time::sleep(delay(*millis, *jitter)).await;
             Step::Go
         }
         Action::LateCommit { millis, status } => Step::Late(*millis, *status),

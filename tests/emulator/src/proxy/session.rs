@@ -12,7 +12,7 @@ use super::packet::{self, Opening, Startup};
 use super::route::{Denied, Guard, Names, denied};
 use super::{Place, login};
 use crate::app::Shared;
-use crate::faults::{Action, Phase, Subject};
+use crate::faults::{Action, Phase, Subject, delay};
 use crate::world::Door;
 
 /// How long a client may take to log in, and an endpoint to wake.
@@ -77,9 +77,10 @@ impl Session {
                     hit.hold().await;
                     return false;
                 }
-                Action::Delay { millis } => {
-                    tokio::time::sleep(Duration::from_millis(*millis)).await
+                Action::Delay { millis, jitter } => {
+                    tokio::time::sleep(delay(*millis, *jitter)).await;
                 }
+
                 Action::Cut { millis } => self.cut = Some(*millis),
                 Action::Deny { message, code } => {
                     self.deny = Some(denied(code.as_deref().unwrap_or("XX000"), message));

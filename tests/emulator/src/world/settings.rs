@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) list_lag_millis: i64,
     /// DELETE of a project answers 423 while its operations run (Neon's harness has seen both).
     pub(crate) delete_conflicts: bool,
+    /// Connection URIs end in `&channel_binding=require`, as newer ones of Neon's do (the recorded ones do not).
+    pub(crate) channel_binding: bool,
     /// Calls a minute before 429 (Neon: 700); 0: no limit.
     pub(crate) rate_per_minute: u32,
     /// Calls a second and route before 429 (Neon: 40); 0: no limit.
@@ -75,6 +77,7 @@ pub(crate) struct SettingsPatch {
     projects_limit: Option<Option<usize>>,
     list_lag_millis: Option<i64>,
     delete_conflicts: Option<bool>,
+    channel_binding: Option<bool>,
     rate_per_minute: Option<u32>,
     burst_per_route: Option<u32>,
     #[serde(default, deserialize_with = "present")]
@@ -102,7 +105,7 @@ impl Settings {
             key_kind,
             org_id
         );
-        set!(require_org, projects_limit, list_lag_millis, delete_conflicts);
+        set!(require_org, projects_limit, list_lag_millis, delete_conflicts, channel_binding);
         set!(rate_per_minute, burst_per_route, retry_after);
     }
 }

@@ -211,7 +211,12 @@ async fn acts_out_of_band() -> Result<()> {
     let last =
         without_call["entries"].as_array().and_then(|e| e.last().cloned()).unwrap_or_default();
     ensure!(last["kind"] == "delete" && last["request_id"].is_null(), "{last}");
-    let wrong = lab.send("GET", "/projects", None, Some(KEY)).await?;
-    ensure!(wrong.body["projects"] == json!([]));
+    let set_key = async |good: bool| {
+        lab.control("POST", "/keys", Some(json!({ "key": KEY, "good": good }))).await
+    };
+    set_key(false).await?;
+    lab.send("GET", "/projects", None, Some(KEY)).await?.expect_error(401, "credentials")?;
+    set_key(true).await?;
+    ensure!(lab.get("/projects").await?.expect(200)?["projects"] == json!([]));
     Ok(())
 }

@@ -85,7 +85,7 @@ impl Lab {
         let line = emulator.wait_for_log("api_url", Duration::from_secs(20))?;
         let urls: Value = serde_json::from_str(&line).context(line.clone())?;
         let url = |key: &str| urls[key].as_str().map(str::to_owned).context("the emulator's line");
-        let judge = OpenApi::load(test)?.map(Arc::new);
+        let judge = OpenApi::load()?.map(Arc::new);
         let (api_url, control_url) = (url("api_url")?, url("control_url")?);
         Ok(Self { stack, api_url, control_url, record, client: http(), judge, emulator })
     }
