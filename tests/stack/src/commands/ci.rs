@@ -20,31 +20,24 @@ const LINT: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "w
 
 type Check = (&'static str, fn() -> Result<()>);
 
+const BEFORE_TESTS: [Check; 5] = [
+    ("formatting", || cargo("formatting", &["fmt", "--all", "--check"])),
+    ("lints", || cargo("lints", LINT)),
+    ("documentation", documentation),
+    ("licences, bans and sources", deny),
+    ("direction of dependencies", direction),
+];
+const AFTER_TESTS: [Check; 1] = [("generated files", generated_files)];
+
 /// `stack ci`
 pub fn ci(common: &Common) -> Result<ExitCode> {
-    let mut failed: Vec<&str> = Vec::new();
-    thread::scope(|scope| {
+    let mut failed = thread::scope(|scope| {
         // Go builds for minutes on a new machine: it starts with the lints. What fails here fails again, loudly, with the tests.
         scope.spawn(|| drop(install_parts(common)));
-        let checks: [Check; 6] = [
-            ("formatting", || cargo("formatting", &["fmt", "--all", "--check"])),
-            ("lints", || cargo("lints", LINT)),
-            ("documentation", documentation),
-            ("licences, bans and sources", deny),
-            ("generated files", generated_files),
-            ("direction of dependencies", direction),
-        ];
-        for (name, check) in checks {
-            match say::while_doing(name, check) {
-                Ok(()) => say::line(format!("ok       {name}")),
-                Err(error) => {
-                    failed.push(name);
-                    say::line(format!("FAILED   {name}: {error:#}"));
-                }
-            }
-        }
+        failures(&BEFORE_TESTS)
     });
-    let results = test::run(common, &[])?;
+    let results = test::run(common, &[]);
+    failed.extend(failures(&AFTER_TESTS));
     if results.skipped() > 0 && !is_set("TENANTRY_ALLOW_SKIPS") {
         println!("FAILED   tests were skipped (TENANTRY_ALLOW_SKIPS=1 allows it)");
         failed.push("no skipped tests");
@@ -53,11 +46,23 @@ pub fn ci(common: &Common) -> Result<ExitCode> {
         println!("failed checks: {}", failed.join(", "));
     }
     println!("{}", results.summary());
-    Ok(if failed.is_empty() && results.failed() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let green = failed.is_empty() && results.failed() == 0;
+    Ok(if green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs every check, says how each ended, gives the names of those that failed.
+fn failures(checks: &[Check]) -> Vec<&'static str> {
+    let failed = |(name, check): &Check| match check() {
+        Ok(()) => {
+            say::line(format!("ok       {name}"));
+            None
+        }
+        Err(error) => {
+            say::line(format!("FAILED   {name}: {error:#}"));
+            Some(*name)
+        }
+    };
+    checks.iter().filter_map(failed).collect()
 }
 
 fn command(args: &[&str]) -> Result<Command> {
@@ -123,10 +128,9 @@ fn cargo_deny() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// What the code generates is what is committed.
+/// What the code generates is what is committed. The tests have built the generator.
 fn generated_files() -> Result<()> {
-    let made =
-        tool::output(&mut command(&["run", "--quiet", "--package", "crds", "--bin", "crdgen"])?)?;
+    let made = tool::output(&mut Command::new(paths::binary("crdgen")?))?;
     let file = paths::checkout().join("crds/vectortenants.yaml");
     let committed =
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;

@@ -15,36 +15,54 @@ use crate::{install, paths, say, tool};
 
 /// `stack test`
 pub fn test(common: &Common, words: &[String]) -> Result<ExitCode> {
-    let results = run(common, words)?;
+    let results = run(common, words);
     println!("{}", results.summary());
     Ok(if results.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Everything but the last line.
-pub(super) fn run(common: &Common, words: &[String]) -> Result<Results> {
+/// Everything but the last line. What keeps the tests from running counts as a failure.
+pub(super) fn run(common: &Common, words: &[String]) -> Results {
     let started = Instant::now();
+    let mut results = Results::default();
+    match prepare(common).and_then(|()| run_tests(common, words, &mut results)) {
+        Ok(success) => results.finish(success),
+        Err(error) => {
+            println!("error: {error:#}");
+            results.finish(false);
+        }
+    }
+    let report = results.report();
+    if !report.is_empty() {
+        println!("\n{report}");
+    }
+    println!("\n(in {})", say::human(started.elapsed()));
+    results
+}
+
+fn prepare(common: &Common) -> Result<()> {
     thread::scope(|scope| {
         let installed = scope.spawn(|| install_parts(common));
-        // Compile errors are told apart from failing tests, and the time of each is seen.
-        install::cargo_build()?;
-        tool::run("building the tests", &cargo(&["test", "--workspace", "--no-run"])?)?;
+        // One build for programs and tests: two would differ in the features of shared crates and compile most of them twice.
+        tool::run(
+            "building programs and tests",
+            &cargo(&["build", "--workspace", "--all-targets"])?,
+        )?;
         installed.join().map_err(|_| anyhow!("installing panicked"))?.map(drop)
-    })?;
+    })
+}
+
+/// Whether cargo says that all went well.
+fn run_tests(common: &Common, words: &[String], results: &mut Results) -> Result<bool> {
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"])?;
-    command.args(words).envs(common.environment());
-    let mut results = Results::default();
+    // A failed test says where it failed; the way there through the test harness helps nobody.
+    command.args(words).envs(common.environment()).env("RUST_LIB_BACKTRACE", "0");
     let child = tool::follow("running the tests", &command, |line| {
         if let Some(news) = results.line(line) {
             tell(&news);
         }
     })?;
-    results.finish(child.exit_status().is_some_and(|status| status.success()));
-    let report = results.report();
-    if !report.is_empty() {
-        println!("\n{report}");
-    }
-    println!("\nall output: {}   ({})", child.log().display(), say::human(started.elapsed()));
-    Ok(results)
+    println!("\nall output of the tests: {}", child.log().display());
+    Ok(child.exit_status().is_some_and(|status| status.success()))
 }
 
 fn cargo(args: &[&str]) -> Result<Command> {
