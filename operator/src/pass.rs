@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crds::{ConditionType, Reason, VectorTenant, VectorTenantStatus};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
 use kube::ResourceExt;
 
 use crate::{
@@ -18,8 +19,9 @@ use crate::{
     events::{self, Change},
     naming,
     observe::{observe, observe_deletion},
-    observed::{Intent, Observed, Outcome},
+    observed::{Intent, Observed, Outcome, Secret},
     plan::{Plan, Refusal, Step},
+    secret::Content,
     status::{self, Verdict},
 };
 
@@ -150,7 +152,7 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
     match end {
         End::Failed(error) => Err(error),
         End::Stopped => Ok(None),
-        End::Planned(plan) => after(ctx, subject, desired, &plan).await,
+        End::Planned(plan) => after(ctx, subject, desired, &observed, &plan).await,
     }
 }
 
@@ -158,6 +160,7 @@ async fn after(
     ctx: &Context,
     subject: &Subject<'_>,
     desired: &Desired,
+    observed: &Observed,
     plan: &Plan,
 ) -> Result<Option<Duration>, Error> {
     let next = match plan {
@@ -173,7 +176,12 @@ async fn after(
     let mut settled = None;
     if let (Plan::Converged, Some(next)) = (plan, next) {
         let secrets = ctx.secrets(&desired.namespace);
-        let secret = secrets.get_metadata_opt(&desired.secret_name).await?;
+        // Somebody may have edited it since this pass saw or wrote it: that is not how it was left.
+        let as_left = |secret: &core::Secret| match &observed.secret {
+            Secret::Ours { content, intact: _ } => Content::of(secret).satisfies(content),
+            Secret::Missing | Secret::Foreign => false,
+        };
+        let secret = secrets.get_opt(&desired.secret_name).await?.filter(as_left);
         settled = secret.map(|secret| Settled {
             generation: subject.tenant.metadata.generation,
             adopt: desired.adopt.clone(),

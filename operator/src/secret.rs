@@ -85,6 +85,12 @@ impl Content {
             && within(&wanted.annotations, &self.annotations)
     }
 
+    /// Keys of the data that `wanted` does not have.
+    #[must_use]
+    pub fn keys_beside(&self, wanted: &Self) -> Vec<String> {
+        self.data.keys().filter(|key| !wanted.data.contains_key(*key)).cloned().collect()
+    }
+
     /// Changes whenever the data does, and tells nothing about it.
     #[must_use]
     pub fn revision(&self) -> String {

@@ -3,6 +3,8 @@
 //! Each apply carries the object's UID: an object that was deleted and made anew in the meantime is refused by the
 //! API server instead of being changed, or brought back, by a pass that knew its predecessor.
 
+use std::collections::BTreeMap;
+
 use crds::{CreationIntent, FIELD_MANAGER, FINALIZER, VectorTenant};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -119,7 +121,16 @@ pub(super) async fn write_secret(
         Secret::Missing | Secret::Foreign => params,
     };
     let secrets = ctx.secrets(&desired.namespace);
-    secrets.patch(&desired.secret_name, &params, &Patch::Apply(&secret)).await?;
+    let written = secrets.patch(&desired.secret_name, &params, &Patch::Apply(&secret)).await?;
+    // An apply leaves keys that somebody else put in; a consumer that mounts the Secret would read them.
+    let strange = Content::of(&written).keys_beside(&content);
+    if !strange.is_empty() {
+        let without =
+            strange.into_iter().map(|key| (key, None)).collect::<BTreeMap<_, Option<()>>>();
+        let patch = json!({"metadata": {"uid": written.uid()}, "data": without});
+        let params = PatchParams::default();
+        secrets.patch(&desired.secret_name, &params, &Patch::Merge(&patch)).await?;
+    }
     Ok(Outcome::SecretWritten(content))
 }
 
