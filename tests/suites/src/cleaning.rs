@@ -1,6 +1,6 @@
 //! What becomes of a test's leftovers: nobody waits for it, and nobody minds when the process ends first.
 //!
-//! In: namespaces whose operator has ended. Out: their projects purged, their tenants let go, the namespaces deleted. Each
+//! In: namespaces whose operator has ended. Out: their projects deleted, their tenants let go, the namespaces deleted. Each
 //! project's database takes memory, so that a long run would else need more and more. Errors are not told.
 
 use std::sync::OnceLock;
@@ -43,7 +43,7 @@ async fn clean(namespaces: &[String]) -> Result<()> {
         let tenants: Api<VectorTenant> = Api::namespaced(client.clone(), namespace);
         for tenant in tenants.list(&ListParams::default()).await? {
             if let Some(project) = tenant.status.as_ref().and_then(|s| s.project_id.as_deref()) {
-                let _ = neon.on_project(project, "purge", json!({})).await;
+                let _ = neon.on_project(project, "delete", json!({})).await;
             }
             let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
             let _ = tenants.patch(&tenant.name_any(), &PatchParams::default(), &patch).await;

@@ -32,7 +32,7 @@ pub struct Setup {
     name: String,
     spaces: usize,
     flags: Vec<String>,
-    environment: Vec<(String, String)>,
+    environment: Vec<(String, Option<String>)>,
     idle: bool,
 }
 
@@ -54,7 +54,14 @@ impl Setup {
     /// An environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.environment.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Without an environment variable that the harness sets.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.push((name.to_owned(), None));
         self
     }
 
@@ -178,7 +185,12 @@ impl TestOperator {
         let namespaces: Vec<&str> = self.spaces.iter().map(|s| s.namespace.as_str()).collect();
         let setup = self.setup();
         command.args(last_of_each(&setup.flags)).args(["--namespaces", &namespaces.join(",")]);
-        command.envs(setup.environment.iter().map(|(key, value)| (key, value)));
+        for (name, value) in &setup.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         Ok(command)
     }
 

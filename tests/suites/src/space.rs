@@ -1,16 +1,18 @@
 //! The tenants of one namespace, as their users see them.
 //!
-//! In: names and specs. Out: what the API server then has, and waits that show the tenant and the operator's log when
-//! they are in vain. It changes nothing but this namespace.
+//! In: names and specs. Out: what the API server then has, and what it says against them. `waiting` waits for them,
+//! `truth` knows what stands behind them. Nothing but this namespace is changed.
+
+mod truth;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use crds::{VectorTenant, VectorTenantStatus};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
@@ -18,8 +20,7 @@ use serde_json::{Value, json};
 use stack::Child;
 
 use crate::database::Binding;
-use crate::emulator::{Emulator, Ledger};
-use crate::wait::{PATIENCE, wait_until};
+use crate::emulator::Emulator;
 use crate::world::world;
 
 /// Who writes specs here.
@@ -121,79 +122,6 @@ impl Space {
         deleted.map(drop).with_context(|| format!("delete {name}"))
     }
 
-    /// Waits, and shows the tenant (where one is named) and the operator's last words if in vain.
-    pub async fn until<T>(
-        &self,
-        what: &str,
-        name: Option<&str>,
-        attempt: impl AsyncFnMut() -> Result<T>,
-    ) -> Result<T> {
-        match wait_until(what, PATIENCE, attempt).await {
-            Ok(value) => Ok(value),
-            Err(error) => Err(anyhow!("{error:#}\n{}", self.diagnosis(name).await)),
-        }
-    }
-
-    /// Waits until the tenant's spec, as it is now, has been carried out and its database can be used.
-    pub async fn wait_ready(&self, name: &str) -> Result<VectorTenant> {
-        self.until(&format!("{name} is Ready"), Some(name), async || {
-            let tenant = self.tenant(name).await?;
-            let ready = condition(&tenant, "Ready")?;
-            let settled = condition(&tenant, "Reconciling")?;
-            let current = tenant.metadata.generation;
-            let done = ready.status == "True"
-                && settled.status == "False"
-                && condition(&tenant, "Stalled")?.status == "False"
-                && tenant.status.as_ref().and_then(|s| s.observed_generation) == current;
-            ensure!(done, "{}", summary(&tenant));
-            Ok(tenant)
-        })
-        .await
-    }
-
-    /// Waits until the condition has that status and reason.
-    pub async fn wait_condition(
-        &self,
-        name: &str,
-        kind: &str,
-        status: &str,
-        reason: &str,
-    ) -> Result<Condition> {
-        let what = format!("{name} has {kind}={status} {reason}");
-        self.until(&what, Some(name), async || {
-            let tenant = self.tenant(name).await?;
-            let found = condition(&tenant, kind)?;
-            ensure!(found.status == status && found.reason == reason, "{}", summary(&tenant));
-            Ok(found)
-        })
-        .await
-    }
-
-    /// Waits until there is no such tenant.
-    pub async fn wait_gone(&self, name: &str) -> Result<()> {
-        self.until(&format!("{name} is gone"), Some(name), async || {
-            let left = self.tenants().get_opt(name).await?;
-            ensure!(left.is_none(), "{}", left.as_ref().map(summary).unwrap_or_default());
-            Ok(())
-        })
-        .await
-    }
-
-    /// Waits until `probe` says yes about the tenant.
-    pub async fn wait_tenant(
-        &self,
-        name: &str,
-        what: &str,
-        probe: impl Fn(&VectorTenant) -> bool,
-    ) -> Result<VectorTenant> {
-        self.until(&format!("{name}: {what}"), Some(name), async || {
-            let tenant = self.tenant(name).await?;
-            ensure!(probe(&tenant), "{}", summary(&tenant));
-            Ok(tenant)
-        })
-        .await
-    }
-
     /// The connection Secret that the tenant's status names.
     pub async fn binding(&self, name: &str) -> Result<Binding> {
         let status = self.status(name).await?;
@@ -207,73 +135,11 @@ impl Space {
         Binding::new(found.with_context(|| format!("get Secret {name}"))?)
     }
 
-    /// What the emulator committed for the tenants that were ever seen here, and what of it stands.
-    pub async fn ledger(&self) -> Result<Ledger> {
-        Ok(self.neon.ledger().await?.of(&self.project_names()?))
-    }
-
-    /// Names of the projects of all tenants that were ever seen here.
-    pub fn project_names(&self) -> Result<Vec<String>> {
-        let world = world()?;
-        let uids = self.uids.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(uids.iter().map(|uid| world.project_name(uid)).collect())
-    }
-
-    /// Each tenant that is here has exactly one standing project, and no other project stands.
-    pub async fn assert_one_project_each(&self) -> Result<()> {
-        let world = world()?;
-        let tenants = self.list().await?;
-        let expected: Vec<String> = tenants.iter().map(|t| world.project_name(&uid(t))).collect();
-        let ledger = self.ledger().await?;
-        let (orphans, duplicates) = (ledger.orphans(&expected), ledger.duplicates());
-        ensure!(orphans.is_empty(), "orphans: {orphans:?}");
-        ensure!(duplicates.is_empty(), "duplicates: {duplicates:?}");
-        let (standing, wanted) = (ledger.standing.len(), expected.len());
-        ensure!(standing == wanted, "{standing} projects stand for {wanted} tenants");
-        Ok(())
-    }
-
-    /// Events about the tenant, as (type, reason, note).
-    pub async fn events(&self, name: &str) -> Result<Vec<(String, String, String)>> {
-        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
-        let all = events.list(&ListParams::default()).await?;
-        let about = all.into_iter().filter(|event| {
-            event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(name)
-        });
-        let text = Option::unwrap_or_default;
-        Ok(about.map(|event| (text(event.type_), text(event.reason), text(event.note))).collect())
-    }
-
-    /// Waits for an Event about the tenant; its note.
-    pub async fn wait_event(&self, name: &str, reason: &str) -> Result<String> {
-        self.until(&format!("an Event {reason} about {name}"), None, async || {
-            let events = self.events(name).await?;
-            let found = events.iter().find(|(_, told, _)| told == reason);
-            found.map(|(_, _, note)| note.clone()).with_context(|| format!("{events:?}"))
-        })
-        .await
-    }
-
     /// kubectl in this namespace.
     pub async fn kubectl(&self, args: &[&str]) -> Result<Output> {
         let mut command = world()?.kubectl();
         command.arg("--namespace").arg(&self.namespace).args(args);
         run(command).await
-    }
-
-    /// The tenant's YAML and the operator's last words.
-    pub async fn diagnosis(&self, name: Option<&str>) -> String {
-        let mut text = String::new();
-        if let Some(name) = name {
-            let args = ["get", "vt", name, "-o", "yaml"];
-            let yaml = self.kubectl(&args).await.map_or_else(|e| format!("{e:#}"), |o| o.text);
-            text = format!("--- {}/{name}\n{yaml}\n", self.namespace);
-        }
-        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        for child in operators.iter().rev().take(2) {
-            text += &format!("--- {}\n{}\n", child.epitaph(), child.last_lines(40));
-        }
-        text
     }
 }
 

@@ -2,4 +2,12 @@
 //!
 //! In: what users do. Out: what they, the database, the emulator's ledger and the operator's own pages then say.
 
+mod adoption;
+mod crd;
+mod database;
+mod fleet;
 mod lifecycle;
+mod migrations;
+mod process;
+mod quiet;
+mod secret;
