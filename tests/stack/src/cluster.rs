@@ -14,14 +14,21 @@ use crate::run::Run;
 use crate::{install, paths, tool};
 
 const RIGHTS: &str = include_str!("../operator-rbac.yaml");
-const CRD: &str = "vectortenants.tenantry.dev";
+const CRD: &str = "crd/vectortenants.tenantry.dev";
+/// What is made in a cluster.
+const OURS: [&str; 4] = [
+    "clusterrolebinding/tenantry-operator",
+    "clusterrole/tenantry-operator",
+    "namespace/tenantry-system",
+    CRD,
+];
 
 /// An administrator's access.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
-    /// What to delete from a cluster that is not ours.
+    /// What to delete from a cluster that is not ours: what was not there before us.
     borrowed: Option<Vec<&'static str>>,
 }
 
@@ -50,21 +57,11 @@ impl Cluster {
         }
         let copy = run.folder().join("admin.kubeconfig");
         crate::certs::write(&copy, &text)?;
-        let mut cluster = Self { kubectl, kubeconfig: copy, borrowed: Some(Vec::new()) };
-        let has_crd = cluster
-            .kubectl()
-            .args(["get", "crd", CRD])
-            .output()
-            .is_ok_and(|out| out.status.success());
-        let mut made = vec![
-            "clusterrolebinding/tenantry-operator",
-            "clusterrole/tenantry-operator",
-            "namespace/tenantry-system",
-        ];
-        if !has_crd {
-            made.push("crd/vectortenants.tenantry.dev");
-        }
-        cluster.borrowed = Some(made);
+        let mut cluster = Self { kubectl, kubeconfig: copy, borrowed: None };
+        let is_there = |object: &&str| {
+            cluster.kubectl().args(["get", object]).output().is_ok_and(|out| out.status.success())
+        };
+        cluster.borrowed = Some(OURS.into_iter().filter(|object| !is_there(object)).collect());
         Ok(cluster)
     }
 
@@ -95,12 +92,11 @@ impl Cluster {
             .arg(&crd);
         tool::output(&mut apply)
             .with_context(|| format!("cannot apply {} and the operator's rights", crd.display()))?;
-        let crd_name = format!("crd/{CRD}");
         tool::output(self.kubectl().args([
             "wait",
             "--for=condition=Established",
             "--timeout=30s",
-            &crd_name,
+            CRD,
         ]))?;
         let token = tool::output(self.kubectl().args([
             "--namespace=tenantry-system",

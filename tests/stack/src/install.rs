@@ -5,6 +5,7 @@
 
 mod apt;
 mod go;
+mod libraries;
 mod pgbouncer;
 mod postgres;
 

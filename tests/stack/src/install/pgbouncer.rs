@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{apt, postgres};
+use super::{apt, libraries, postgres};
 use crate::paths;
 
 /// Libraries that PgBouncer needs and the packages that hold them, newest name first.
@@ -53,7 +53,7 @@ pub(super) fn install() -> Result<PgBouncer> {
         "no pgbouncer on PATH and none from the package manager: `apt-get install pgbouncer`",
     )?;
     let program = root.join("usr/sbin/pgbouncer");
-    for library in postgres::missing_libraries(&program, None) {
+    for library in libraries::missing_libraries(&program, None) {
         match LIBRARIES.iter().find(|(name, _)| *name == library) {
             Some((_, packages)) => apt::unpack(packages, &root)?,
             None => bail!("pgbouncer needs {library}, which is not on this machine"),

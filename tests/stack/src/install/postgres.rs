@@ -6,9 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
+use super::libraries::{missing_libraries, with_remedy};
 use crate::user::{User, give_to};
 use crate::{child, paths, say, tool};
 
@@ -48,26 +50,17 @@ const EMBEDDED: Wheel = Wheel {
     tls: false,
 };
 
-/// Which Debian package holds a library that a minimal system lacks.
-const PACKAGES: &[(&str, &str)] = &[
-    ("libgssapi_krb5.so.2", "libgssapi-krb5-2"),
-    ("libreadline.so.8", "libreadline8"),
-    ("libssl.so.3", "libssl3"),
-    ("libcrypto.so.3", "libssl3"),
-    ("liblz4.so.1", "liblz4-1"),
-    ("libzstd.so.1", "libzstd1"),
-    ("liblzma.so.5", "liblzma5"),
-    ("libstdc++.so.6", "libstdc++6"),
-];
-
 /// The default tree, else the fallback, each proven by the self-test.
 pub(super) fn install() -> Result<PgTree> {
     let first = match PG0.install() {
         Ok(tree) => return Ok(tree),
         Err(error) => error,
     };
-    say::line(format!("   {} cannot be used here: {first:#}", PG0.requirement));
-    say::line(format!("   using {} instead: its server has no TLS", EMBEDDED.requirement));
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        say::line(format!("   {} cannot be used here: {first:#}", PG0.requirement));
+        say::line(format!("   using {} instead: its server has no TLS", EMBEDDED.requirement));
+    });
     EMBEDDED.install().with_context(|| {
         format!(
             "no Postgres could be installed ({} failed with: {first:#}); \
@@ -162,26 +155,33 @@ impl PgTree {
         command
     }
 
-    /// psql: the tree's own, or the one on PATH where the tree's cannot run here.
+    /// psql: the tree's own, or the one on PATH where the tree's cannot run here or cannot speak TLS.
     pub fn psql(&self) -> Command {
-        match missing_libraries(&self.program("psql"), Some(&self.root.join("lib"))).is_empty() {
+        match self.tls && self.missing("psql").is_empty() {
             true => self.command("psql"),
             false => Command::new("psql"),
         }
     }
 
+    fn missing(&self, program: &str) -> Vec<String> {
+        missing_libraries(&self.program(program), Some(&self.root.join("lib")))
+    }
+
     fn check_libraries(&self) -> Result<()> {
-        let missing = missing_libraries(&self.program("postgres"), Some(&self.root.join("lib")));
-        if !missing.is_empty() {
-            bail!(
-                "it needs {}",
-                missing.iter().map(|library| with_remedy(library)).collect::<Vec<_>>().join(", ")
-            );
+        let remedies = |libraries: &[String]| {
+            libraries.iter().map(|library| with_remedy(library)).collect::<Vec<_>>().join(", ")
+        };
+        let missing = self.missing("postgres");
+        ensure!(missing.is_empty(), "it needs {}", remedies(&missing));
+        if paths::on_path("psql").is_some() {
+            return Ok(());
         }
-        let for_psql = missing_libraries(&self.program("psql"), Some(&self.root.join("lib")));
-        if let (Some(library), None) = (for_psql.first(), paths::on_path("psql")) {
-            bail!("its psql needs {}", with_remedy(library));
-        }
+        ensure!(
+            self.tls,
+            "its psql cannot speak TLS and there is no other: `apt-get install postgresql-client`"
+        );
+        let missing = self.missing("psql");
+        ensure!(missing.is_empty(), "its psql needs {}", remedies(&missing));
         Ok(())
     }
 
@@ -237,13 +237,6 @@ impl PgTree {
     }
 }
 
-fn with_remedy(library: &str) -> String {
-    match PACKAGES.iter().find(|(name, _)| *name == library) {
-        Some((_, package)) => format!("{library} (`apt-get install {package}`)"),
-        None => library.to_owned(),
-    }
-}
-
 /// Lets a database's owner create the extension, as Neon does.
 fn trust_the_extension(root: &Path) -> Result<()> {
     let candidates = ["share/extension", "share/postgresql/extension"];
@@ -258,36 +251,4 @@ pub(super) fn readable_by_all(folder: &Path) -> Result<()> {
     let mut chmod = Command::new("chmod");
     chmod.args(["-R", "a+rX"]).arg(folder);
     tool::output(&mut chmod).map(drop)
-}
-
-/// Names of shared libraries that `program` asks for and this machine does not have.
-pub(super) fn missing_libraries(program: &Path, library_path: Option<&Path>) -> Vec<String> {
-    let mut ldd = Command::new("ldd");
-    ldd.arg(program);
-    if let Some(folder) = library_path {
-        ldd.env("LD_LIBRARY_PATH", folder);
-    }
-    not_found(&tool::output(&mut ldd).unwrap_or_default())
-}
-
-fn not_found(ldd: &str) -> Vec<String> {
-    ldd.lines()
-        .filter_map(|line| line.trim().strip_suffix(" => not found"))
-        .map(ToOwned::to_owned)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn missing_libraries_are_named_with_their_package() {
-        let ldd = "\tlibgssapi_krb5.so.2 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x0)\n";
-        assert_eq!(not_found(ldd), ["libgssapi_krb5.so.2"]);
-        assert_eq!(
-            with_remedy("libreadline.so.8"),
-            "libreadline.so.8 (`apt-get install libreadline8`)"
-        );
-    }
 }
