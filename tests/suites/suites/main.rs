@@ -1,4 +1,5 @@
 //! The acceptance tests: one binary, one folder per subject.
 
+mod chaos;
 mod contract;
 mod operator;
