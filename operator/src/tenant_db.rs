@@ -4,6 +4,9 @@
 //! is opened only to migrate and closed at once, so that a settled tenant's compute can sleep. Nothing here knows of
 //! Kubernetes or of the Neon API; a password never reaches an error.
 
+#[cfg(target_os = "linux")]
+mod undelayed;
+
 use std::{path::Path, time::Duration};
 
 use secrecy::ExposeSecret;
@@ -132,6 +135,8 @@ async fn connect(
 ) -> Result<PgConnection, Error> {
     let options = options(uri, settings);
     let login = async {
+        #[cfg(target_os = "linux")]
+        let options = options.socket(undelayed::open(uri.host(), uri.port()).await?);
         let mut session = options.connect().await?;
         // Settings of the session, not of the start-up packet, which a proxy in between may refuse.
         sqlx::query(
