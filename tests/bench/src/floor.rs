@@ -6,6 +6,7 @@
 //! as the tenant is new each time, over TLS with the certificate and host name checked, as the operator does it.
 
 mod password;
+mod session;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -14,8 +15,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use serde::Serialize;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use session::{Server, Session};
+use tokio_postgres::Config;
 
 /// As `spec.vector.dimensions` has it when nothing is said.
 const DIMENSIONS: i32 = 1536;
@@ -24,8 +25,8 @@ const STRATEGY: &str = "file_copy";
 
 /// How to reach Postgres, and the schema.
 pub(crate) struct Floor {
-    admin: PgConnectOptions,
-    authority: Vec<u8>,
+    admin: Config,
+    server: Server,
     migrations: Vec<String>,
 }
 
@@ -65,16 +66,15 @@ impl Floor {
         files.retain(|file| !file.to_string_lossy().ends_with(".down.sql"));
         files.sort();
         let texts = files.iter().map(std::fs::read_to_string);
-        Ok(Self {
-            admin: PgConnectOptions::from_str(url)?.disable_statement_logging(),
-            authority: std::fs::read(authority)?,
-            migrations: texts.collect::<Result<_, _>>()?,
-        })
+        let admin = Config::from_str(url)?;
+        let server = Server::new(&admin, &std::fs::read(authority)?)?;
+        Ok(Self { admin, server, migrations: texts.collect::<Result<_, _>>()? })
     }
 
     /// An open administrator's connection.
     pub(crate) async fn lane(&self) -> Result<Lane<'_>> {
-        let admin = self.admin.connect().await.context("the administrator cannot log in")?;
+        let admin = self.server.log_in(&self.admin).await;
+        let admin = admin.context("the administrator cannot log in")?;
         Ok(Lane { floor: self, admin })
     }
 
@@ -83,30 +83,23 @@ impl Floor {
         try_join_all((0..count).map(|_| self.lane())).await
     }
 
-    /// What a tenant's own session needs to be opened.
-    fn tenant(&self, name: &str, password: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .host(self.admin.get_host())
-            .port(self.admin.get_port())
-            .database(name)
-            .username(name)
-            .password(password)
-            .application_name("floor")
-            .ssl_mode(PgSslMode::VerifyFull)
-            .ssl_root_cert_from_pem(self.authority.clone())
-            .disable_statement_logging()
+    async fn log_in(&self, name: &str, password: &str) -> Result<Session> {
+        let mut who = Config::new();
+        who.user(name).dbname(name).password(password).application_name("floor");
+        self.server.log_in(&who).await
     }
 
-    async fn migrate(&self, session: &mut PgConnection) -> Result<()> {
-        sqlx::query("select set_config('tenantry.dimensions', $1, false), set_config('lock_timeout', $2, false)")
-            .bind(DIMENSIONS.to_string())
-            .bind("3000ms")
-            .execute(&mut *session)
+    async fn migrate(&self, session: &Session) -> Result<()> {
+        session
+            .run(&format!(
+                "select set_config('tenantry.dimensions', '{DIMENSIONS}', false), \
+                 set_config('lock_timeout', '3000ms', false)"
+            ))
             .await?;
         for migration in &self.migrations {
-            let mut transaction = session.begin().await?;
-            run(&mut transaction, migration.clone()).await?;
-            transaction.commit().await?;
+            session.run("begin").await?;
+            session.run(migration).await?;
+            session.run("commit").await?;
         }
         Ok(())
     }
@@ -115,27 +108,28 @@ impl Floor {
 /// One administrator's connection, used for one tenant after the other.
 pub(crate) struct Lane<'a> {
     floor: &'a Floor,
-    admin: PgConnection,
+    admin: Session,
 }
 
 impl Lane<'_> {
     /// Everything that a tenant needs.
-    pub(crate) async fn make(&mut self, name: &str) -> Result<Parts> {
+    pub(crate) async fn make(&self, name: &str) -> Result<Parts> {
         let mut clock = Clock::start();
         let mut parts = Parts::default();
         let password = stack::paths::random_hex(16)?;
         let verifier = password::verifier(&password)?;
-        self.run(format!("create role \"{name}\" login password '{verifier}'")).await?;
+        self.admin.run(&format!("create role \"{name}\" login password '{verifier}'")).await?;
         parts.role = clock.lap();
-        self.run(format!(
-            "create database \"{name}\" owner \"{name}\" template template0 strategy {STRATEGY}"
-        ))
-        .await?;
-        self.run(format!("revoke connect on database \"{name}\" from public")).await?;
+        self.admin
+            .run(&format!(
+                "create database \"{name}\" owner \"{name}\" template template0 strategy {STRATEGY}"
+            ))
+            .await?;
+        self.admin.run(&format!("revoke connect on database \"{name}\" from public")).await?;
         parts.database = clock.lap();
-        let mut session = self.floor.tenant(name, &password).connect().await?;
+        let session = self.floor.log_in(name, &password).await?;
         parts.log_in = clock.lap();
-        self.floor.migrate(&mut session).await?;
+        self.floor.migrate(&session).await?;
         parts.schema = clock.lap();
         session.close().await?;
         parts.close = clock.lap();
@@ -143,24 +137,15 @@ impl Lane<'_> {
     }
 
     /// Takes it away again.
-    pub(crate) async fn unmake(&mut self, name: &str) -> Result<()> {
-        self.run(format!("drop database if exists \"{name}\" with (force)")).await?;
-        self.run(format!("drop role if exists \"{name}\"")).await
+    pub(crate) async fn unmake(&self, name: &str) -> Result<()> {
+        self.admin.run(&format!("drop database if exists \"{name}\" with (force)")).await?;
+        self.admin.run(&format!("drop role if exists \"{name}\"")).await
     }
 
     /// Everything so far is on its way to the files, so that what is measured next begins with nothing left to write.
-    pub(crate) async fn checkpoint(&mut self) -> Result<()> {
-        self.run("checkpoint".to_owned()).await
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        self.admin.run("checkpoint").await
     }
-
-    async fn run(&mut self, sql: String) -> Result<()> {
-        run(&mut self.admin, sql).await
-    }
-}
-
-async fn run(session: &mut PgConnection, sql: String) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(session).await?;
-    Ok(())
 }
 
 /// Seconds since the last lap.

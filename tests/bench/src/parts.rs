@@ -38,6 +38,7 @@ pub(crate) struct Parts<'a> {
     stack: &'a Stack,
     pub(crate) operator: Child,
     pub(crate) tenants: Tenants,
+    client: Client,
     secrets: Api<Secret>,
     http: reqwest::Client,
     metrics: String,
@@ -64,7 +65,8 @@ impl<'a> Parts<'a> {
         let address = address.with_context(|| format!("no address in {line:?}"))?;
         let parts = Self {
             tenants: Tenants::watch(client.clone(), &name).await?,
-            secrets: Api::namespaced(client, &name),
+            secrets: Api::namespaced(client.clone(), &name),
+            client,
             http: reqwest::Client::builder().no_proxy().build()?,
             metrics: format!("http://{address}/metrics"),
             namespace: (namespaces, name),
@@ -84,7 +86,10 @@ impl<'a> Parts<'a> {
     }
 
     pub(crate) async fn scrape(&self) -> Result<Scrape> {
-        Scrape::get(&self.http, &self.metrics).await
+        let mut scrape = Scrape::get(&self.http, &self.metrics).await?;
+        let request = kube::core::Request::new("/metrics").list(&ListParams::default())?;
+        scrape.add(&self.client.request_text(request).await?);
+        Ok(scrape)
     }
 
     /// A failure with the end of the operator's log, which mostly says why.

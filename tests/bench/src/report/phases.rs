@@ -12,7 +12,7 @@ use crate::scrape::{Kind, Phase};
 pub(super) fn text(results: &Results) -> String {
     let count = results.setting.tenants;
     let mut text = format!(
-        "\nThe operator's own clock, per tenant: how often, and milliseconds in all\n\n{}",
+        "\nBy the operator's and the API server's own clocks, per tenant: how often, and milliseconds in all\n\n{}",
         table(operator(results))
     );
     text.push_str("\nThe floor, milliseconds per tenant\n\n");
@@ -20,7 +20,8 @@ pub(super) fn text(results: &Results) -> String {
     text.push_str("\nProcessor time by program, milliseconds per tenant\n\n");
     text.push_str(&table(processors(results)));
     text.push_str(&format!(
-        "\nOne tenant at a time, then {count} at once. A call is part of a step, or of the first look of a pass.\n"
+        "\nOne tenant at a time, then {count} at once. A call goes to Neon and is part of a step or\n\
+         of the first look of a pass; kube is a request to the Kubernetes API by anybody, on that server's clock.\n"
     ));
     text
 }
@@ -66,10 +67,15 @@ fn operator(results: &Results) -> Vec<[String; 7]> {
     let longest = |means: &[Mean; 3]| means.iter().map(|mean| mean.ms).fold(0.0, f64::max);
     sorted.sort_by(|((a, _), x), ((b, _), y)| a.cmp(b).then(longest(y).total_cmp(&longest(x))));
     for ((kind, name), means) in sorted {
+        // What others ask of the API server now and then.
+        if means.iter().all(|mean| mean.count < 0.1) {
+            continue;
+        }
         let kind = match kind {
             Kind::Pass => "pass",
             Kind::Step => "step",
             Kind::Call => "call",
+            Kind::Kube => "kube",
         };
         let [a, b, c] = means.map(cells);
         rows.push([format!("{kind} {name}"), a.0, a.1, b.0, b.1, c.0, c.1]);
