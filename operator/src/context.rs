@@ -7,7 +7,7 @@ use std::{
 };
 
 use crds::VectorTenant;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -82,6 +82,25 @@ struct Remembered {
     failures: u32,
     waits: u32,
     settled: Option<Settled>,
+    pause: Option<(Version, Instant)>,
+}
+
+/// What people say about an object; whatever else changes in it does not shorten a pause after a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    generation: Option<i64>,
+    adopt: Option<String>,
+}
+
+impl Version {
+    /// Of the object as it is. Its generation also moves when its deletion begins.
+    #[must_use]
+    pub fn of(tenant: &VectorTenant) -> Self {
+        Self {
+            generation: tenant.metadata.generation,
+            adopt: tenant.annotations().get(crds::ADOPT_ANNOTATION).cloned(),
+        }
+    }
 }
 
 /// A tenant that a pass found converged.
@@ -111,18 +130,36 @@ impl Memory {
         entry.failures
     }
 
+    /// After a failure: the object, as it is, is left alone until then.
+    pub fn pause(&self, uid: &str, version: Version, until: Instant) {
+        self.lock().entry(uid.to_owned()).or_default().pause = Some((version, until));
+    }
+
+    /// What is left of such a pause. Our own writes wake us up, and so does a watch that begins anew.
+    pub fn pause_left(&self, uid: &str, version: &Version) -> Option<Duration> {
+        let mut all = self.lock();
+        let entry = all.get_mut(uid)?;
+        let (paused, until) = entry.pause.as_ref()?;
+        let left = until.saturating_duration_since(Instant::now());
+        if paused == version && !left.is_zero() {
+            return Some(left);
+        }
+        entry.pause = None;
+        None
+    }
+
     /// One more pass that could only wait; answers how many there were before in a row.
     pub fn waited(&self, uid: &str) -> u32 {
         let mut all = self.lock();
         let entry = all.entry(uid.to_owned()).or_default();
         let before = entry.waits;
-        *entry = Remembered { failures: 0, waits: before.saturating_add(1), settled: None };
+        *entry = Remembered { waits: before.saturating_add(1), ..Remembered::default() };
         before
     }
 
     /// A pass went through; where it found the tenant converged, this is what it saw.
     pub fn passed(&self, uid: &str, settled: Option<Settled>) {
-        self.lock().insert(uid.to_owned(), Remembered { failures: 0, waits: 0, settled });
+        self.lock().insert(uid.to_owned(), Remembered { settled, ..Remembered::default() });
     }
 
     /// What the last pass saw, if it found the tenant converged and may still be trusted.
@@ -134,5 +171,26 @@ impl Memory {
     /// The tenant is no more.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_holds_whoever_wakes_us_until_the_object_changes() {
+        let (memory, soon) = (Memory::default(), Instant::now() + Duration::from_secs(60));
+        let first = Version { generation: Some(1), adopt: None };
+        let second = Version { generation: Some(2), ..first.clone() };
+        assert_eq!(memory.failed("u"), 1);
+        memory.pause("u", first.clone(), soon);
+        assert!(memory.pause_left("u", &first).is_some());
+        assert_eq!(memory.pause_left("u", &second), None);
+        memory.pause("u", first.clone(), Instant::now());
+        assert_eq!(memory.pause_left("u", &first), None);
+        memory.pause("u", first.clone(), soon);
+        memory.passed("u", None);
+        assert_eq!(memory.pause_left("u", &first), None);
     }
 }

@@ -133,7 +133,8 @@ fn furnish(
     }
     let wanted = Content::new(desired, direct, pooled);
     match &observed.secret {
-        Secret::Ours { content, intact: _ } if content.satisfies(&wanted) => tidy(observed),
+        Secret::Ours { content, intact: true } if content.satisfies(&wanted) => tidy(observed),
+        // Not intact: somebody edited it, or a crash came between its write and the status that names it.
         Secret::Ours { content: _, intact: _ } | Secret::Missing | Secret::Foreign => {
             Plan::Do(Step::WriteSecret)
         }

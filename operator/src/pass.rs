@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 use crate::{
     act::{Subject, act},
-    context::{Context, Settled},
+    context::{Context, Settled, Version},
     decide::{decide, decide_deletion},
     desired::{self, Desired},
     error::{Error, Retry},
@@ -45,6 +45,9 @@ enum End {
 pub async fn run(ctx: &Context, tenant: &VectorTenant) -> Option<Duration> {
     let started = Instant::now();
     let uid = tenant.uid().unwrap_or_default();
+    if let Some(left) = ctx.memory.pause_left(&uid, &Version::of(tenant)) {
+        return Some(left);
+    }
     let result = whole(ctx, tenant, &uid).await;
     let label = result.as_ref().map_or_else(Error::category, |_| "ok");
     ctx.metrics.reconciled(label, started.elapsed());
@@ -52,7 +55,11 @@ pub async fn run(ctx: &Context, tenant: &VectorTenant) -> Option<Duration> {
         Ok(next) => next,
         Err(error) => {
             let failures = ctx.memory.failed(&uid);
-            pause_after(&error, failures)
+            let pause = pause_after(&error, failures);
+            if let Some(pause) = pause {
+                ctx.memory.pause(&uid, Version::of(tenant), Instant::now() + pause);
+            }
+            pause
         }
     }
 }
@@ -143,11 +150,12 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
     let intent_before = observed.intent.clone();
     let end =
         steps(ctx, subject, &mut observed, |observed, now| decide(desired, observed, now)).await;
+    // Where an intent was recorded, the object's status is no longer the one that this pass began with.
+    let rewritten = observed.intent != intent_before || matches!(end, End::Failed(_));
+    forget_unsent(&mut observed, &end);
     let verdict = verdict(&end);
     let newest = ctx.migrations.newest();
     let new = status::derive(tenant, Some(desired), &observed, newest, &verdict, Timestamp::now());
-    // Where an intent was recorded, the object's status is no longer the one that this pass began with.
-    let rewritten = observed.intent != intent_before || matches!(end, End::Failed(_));
     report(ctx, tenant, new, rewritten).await?;
     match end {
         End::Failed(error) => Err(error),
@@ -244,10 +252,7 @@ async fn steps(
             Ok(outcome) => {
                 learn(ctx, subject, observed, &step, outcome);
             }
-            Err(error) => {
-                forget_refused_creation(observed, &step, &error);
-                return End::Failed(error);
-            }
+            Err(error) => return End::Failed(error),
         }
     }
     End::Failed(Error::Incomplete("the pass turns in circles: please report this".to_owned()))
@@ -267,11 +272,10 @@ fn learn(
     observed.learn(outcome);
 }
 
-/// A request that Neon surely did not carry out needs no grace before the next.
-fn forget_refused_creation(observed: &mut Observed, step: &Step, error: &Error) {
-    if let (Step::CreateProject, Error::Neon(error)) = (step, error)
-        && !error.outcome_unknown()
-    {
+/// A request that was not sent, or that Neon surely did not carry out, needs no grace before the next.
+fn forget_unsent(observed: &mut Observed, end: &End) {
+    let uncertain = matches!(end, End::Failed(Error::Neon(error)) if error.outcome_unknown());
+    if matches!(observed.intent, Intent::ThisPass(_)) && !uncertain {
         observed.intent = Intent::None;
     }
 }

@@ -7,7 +7,8 @@
 mod words;
 
 use crds::{
-    Binding, ConditionType, FIELD_MANAGER, LiveSettings, Reason, VectorTenant, VectorTenantStatus,
+    Binding, ConditionType, CreationIntent, FIELD_MANAGER, LiveSettings, Reason, VectorTenant,
+    VectorTenantStatus,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -126,8 +127,10 @@ fn keep_facts(new: &mut VectorTenantStatus, desired: Option<&Desired>, observed:
         new.database = Some(DATABASE.to_owned());
     }
     new.schema_version = observed.schema_version;
-    if observed.intent == Intent::None {
-        new.creation = None;
+    // The intent may have been recorded by this very pass: the status that it began with does not have it.
+    new.creation = observed.intent.at().map(|at| CreationIntent { requested_at: Time(at) });
+    if let (Intent::Earlier(_) | Intent::ThisPass(_), Some(desired)) = (&observed.intent, desired) {
+        new.project_name = Some(desired.project_name.clone());
     }
     if let (Secret::Ours { content, intact: true }, Some(desired)) = (&observed.secret, desired)
         && observed.old_secret.is_none()

@@ -436,3 +436,23 @@ fn an_incomplete_list_proves_nothing() {
     seen.intent = Intent::None;
     assert_eq!(decide_deletion(DeletionPolicy::Delete, &seen, &circumstances(&world)), wait);
 }
+
+#[test]
+fn a_secret_whose_write_was_not_recorded_is_written_again() {
+    let want = desired("{}").unwrap();
+    let mut world = World::empty();
+    world.finalizer = true;
+    let id = world.create(&want);
+    (world.status_project, world.schema) = (Some(id), Some(NEWEST));
+    let (direct, pooled) = uris();
+    let content = Content::new(&want, &direct, &pooled);
+    let mut observed = world.observe(&want);
+    (observed.operations, observed.connection) =
+        (Operations::Done, Connection::Known { direct, pooled });
+    let mut plan = |intact| {
+        observed.secret = Secret::Ours { content: content.clone(), intact };
+        decide(&want, &observed, &circumstances(&world))
+    };
+    assert_eq!(plan(false), Plan::Do(Step::WriteSecret));
+    assert_eq!(plan(true), Plan::Converged);
+}

@@ -195,3 +195,15 @@ fn the_old_secret_stays_named_until_it_is_removed() {
     let status = derive(&before, Some(&want), &observed, Some(1), &verdict, now());
     assert_eq!(status.binding.unwrap().name, "old");
 }
+
+#[test]
+fn an_intent_of_this_very_pass_stays_while_its_outcome_is_unknown() {
+    let at = Timestamp::from_second(999_990).unwrap();
+    let error = Error::from(tenant_db::Error::Timeout(Duration::from_secs(1)));
+    for intent in [Intent::ThisPass(at), Intent::Earlier(at)] {
+        let observed = Observed { intent, ..fresh() };
+        let status = show(&observed, &Verdict::Failed(&error));
+        assert_eq!(status.creation, Some(CreationIntent { requested_at: Time(at) }));
+    }
+    assert_eq!(show(&fresh(), &Verdict::Failed(&error)).creation, None);
+}
