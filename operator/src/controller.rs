@@ -93,8 +93,18 @@ fn what_matters(tenant: &VectorTenant) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// Runs all controllers until `stopping` becomes true and the steps in hand are done.
-pub async fn run(prepared: Vec<Prepared>, ctx: Arc<Context>, stopping: watch::Receiver<bool>) {
+/// Runs all controllers until `stopping` becomes true and the passes in hand, at most `concurrency`, are done.
+pub async fn run(
+    prepared: Vec<Prepared>,
+    ctx: Arc<Context>,
+    concurrency: u16,
+    stopping: watch::Receiver<bool>,
+) {
+    let (slots, mut stopped) = (ctx.slots.clone(), stopping.clone());
+    let idle = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+        let _ = slots.acquire_many(u32::from(concurrency)).await;
+    };
     let runs = prepared.into_iter().map(|Prepared { controller, store: _ }| {
         let mut stopping = stopping.clone();
         let stop = async move {
@@ -109,7 +119,11 @@ pub async fn run(prepared: Vec<Prepared>, ctx: Arc<Context>, stopping: watch::Re
                 }
             })
     });
-    future::join_all(runs).await;
+    // A controller that has not listed its objects yet would wait for them, however long the API server takes.
+    tokio::select! {
+        _ = future::join_all(runs) => {}
+        () = idle => {}
+    }
 }
 
 /// Boxed: the compiler cannot see through the whole pass that its future may move between threads.

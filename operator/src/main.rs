@@ -71,9 +71,12 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("--listen {}", args.process.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     tokio::spawn(admin::serve(listener, registry, readiness.clone()));
-    tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
+    let key_watch = tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
     tokio::spawn(end_on_signal(stop));
-    controller::run(prepared, ctx.clone(), stopping).await;
+    controller::run(prepared, ctx.clone(), args.kube.concurrency, stopping).await;
+    // The Events' writer ends when nobody is left who could tell it anything.
+    key_watch.abort();
+    let _ = key_watch.await;
     drop(ctx);
     let _ = tokio::time::timeout(LAST_EVENTS, writer).await;
     tracing::info!("ended");
