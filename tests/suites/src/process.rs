@@ -217,8 +217,13 @@ impl TestOperator {
 
     /// SIGTERM to the newest process; how it ended.
     pub async fn end(&self) -> Result<ExitStatus> {
+        self.process().terminate();
+        self.ended().await
+    }
+
+    /// Waits for the newest process to end by itself.
+    pub async fn ended(&self) -> Result<ExitStatus> {
         let child = self.process();
-        child.terminate();
         blocking(move || child.wait(PATIENCE)).await
     }
 
