@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::case::{Case, TENANT};
-use super::rules::{AFTER, BEFORE, LIST, URI, direct, first, rule};
+use super::rules::{AFTER, BEFORE, LIST, URI, first, rule};
 
 /// Replies that hold the password and cannot be understood, or errors that quote it.
 fn traps(secret: &str) -> Vec<Value> {
@@ -23,9 +23,6 @@ fn traps(secret: &str) -> Vec<Value> {
         .collect();
     traps.push(first(1, rule("GET", URI, AFTER, cut.clone())));
     traps.push(first(1, rule("POST", LIST, AFTER, cut)));
-    let denied = format!("no such password: {secret}");
-    let deny = json!({ "type": "deny", "message": denied, "code": "28P01" });
-    traps.push(first(1, direct(deny)));
     traps
 }
 

@@ -65,6 +65,7 @@ async fn late(name: &str, status: Option<u16>) -> Result<()> {
     let setup = TestOperator::named(name).create_grace(20.0);
     let case = Case::with(setup.flag("--neon-timeout-seconds", "1")).await?;
     let looks = case.fault(count("GET", LIST)).await?;
+    let posts = case.fault(count("POST", LIST)).await?;
     let mut action = json!({ "type": "late_commit", "millis": 3000 });
     if let Some(status) = status {
         action["status"] = json!(status);
@@ -77,7 +78,9 @@ async fn late(name: &str, status: Option<u16>) -> Result<()> {
         Ok(())
     })
     .await?;
-    case.ends_well().await
+    case.ends_well().await?;
+    ensure!(posts.hits().await? == 1, "it was asked for again");
+    Ok(())
 }
 
 #[tokio::test]
