@@ -75,9 +75,13 @@ fn cargo(name: &str, args: &[&str]) -> Result<()> {
     tool::run(name, &command(args)?)
 }
 
+/// A module's documentation may link to its private parts: who reads it has the source.
 fn documentation() -> Result<()> {
     let mut doc = command(&["doc", "--workspace", "--no-deps"])?;
-    tool::run("documentation", doc.env("RUSTDOCFLAGS", "-D warnings"))
+    tool::run(
+        "documentation",
+        doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
+    )
 }
 
 /// Licences, duplicate and banned crates, sources; advisories too where their database can be fetched.
