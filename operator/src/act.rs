@@ -5,7 +5,10 @@
 
 mod cluster;
 mod connection;
+mod known;
 mod project;
+
+pub use known::Known;
 
 use crds::VectorTenant;
 
@@ -22,6 +25,8 @@ use crate::{
 pub struct Subject<'a> {
     /// The object.
     pub tenant: &'a VectorTenant,
+    /// What this pass knows of it by now.
+    pub known: Known,
     /// The object's UID.
     pub uid: String,
     /// Name of its project.

@@ -18,6 +18,9 @@ pub enum Error {
     /// A call to the Kubernetes API.
     #[error("the Kubernetes API: {0}")]
     Kube(Box<kube::Error>),
+    /// Another operator serves the same tenant, and was quicker.
+    #[error("somebody else wrote this object's status: looking again")]
+    Overtaken,
     /// The tenant's database.
     #[error(transparent)]
     Database(#[from] tenant_db::Error),
@@ -58,6 +61,7 @@ impl Error {
         match self {
             Self::Neon(error) => error.category(),
             Self::Kube(_) => "kubernetes",
+            Self::Overtaken => "overtaken",
             Self::Database(error) => match error {
                 tenant_db::Error::Timeout(_) => "database_timeout",
                 tenant_db::Error::Connect(_) => "database_unavailable",
@@ -77,7 +81,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Neon(error) => neon_reason(error),
-            Self::Kube(_) => Reason::KubernetesError,
+            Self::Kube(_) | Self::Overtaken => Reason::KubernetesError,
             Self::Database(error) => match error {
                 tenant_db::Error::Timeout(_)
                 | tenant_db::Error::Connect(_)
@@ -102,7 +106,7 @@ impl Error {
                 (None, Reason::NeonRateLimited | Reason::CreationUncertain) => Retry::Backoff,
                 (None, _) => Retry::Seldom,
             },
-            Self::Kube(_) => Retry::Backoff,
+            Self::Kube(_) | Self::Overtaken => Retry::Backoff,
             Self::Database(error) => match error {
                 tenant_db::Error::Mismatch(_) | tenant_db::Error::Migration(_) => Retry::Seldom,
                 tenant_db::Error::Timeout(_)

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1 as core;
 use kube::ResourceExt;
 
 use crate::{
-    act::{Subject, act},
+    act::{Known, Subject, act},
     context::{Context, Settled, Version},
     decide::{decide, decide_deletion},
     desired::{self, Desired},
@@ -96,6 +96,7 @@ async fn whole(ctx: &Context, cached: &VectorTenant, uid: &str) -> Result<Option
         uid: uid.to_owned(),
         project_name: naming::project_name(&ctx.cluster, uid),
         desired: Desired::new(&tenant, &ctx.cluster),
+        known: Known::new(&tenant),
         tenant: &tenant,
     };
     if tenant.metadata.deletion_timestamp.is_some() {
@@ -134,7 +135,7 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
         Ok(desired) => desired,
         Err(invalid) => {
             let error = Error::from(invalid.clone());
-            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false)
+            report(ctx, subject, status::unobserved(tenant, &error, Timestamp::now()), false)
                 .await?;
             return Err(error);
         }
@@ -142,7 +143,7 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
     let mut observed = match observe(ctx, tenant, desired).await {
         Ok(observed) => observed,
         Err(error) => {
-            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false)
+            report(ctx, subject, status::unobserved(tenant, &error, Timestamp::now()), false)
                 .await?;
             return Err(error);
         }
@@ -156,7 +157,7 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
     let verdict = verdict(&end);
     let newest = ctx.migrations.newest();
     let new = status::derive(tenant, Some(desired), &observed, newest, &verdict, Timestamp::now());
-    report(ctx, tenant, new, rewritten).await?;
+    report(ctx, subject, new, rewritten).await?;
     match end {
         End::Failed(error) => Err(error),
         End::Stopped => Ok(None),
@@ -207,7 +208,7 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
     let mut observed = match observe_deletion(ctx, tenant).await {
         Ok(observed) => observed,
         Err(error) => {
-            report(ctx, tenant, status::unobserved(tenant, &error, Timestamp::now()), false)
+            report(ctx, subject, status::unobserved(tenant, &error, Timestamp::now()), false)
                 .await?;
             return Err(error);
         }
@@ -219,7 +220,7 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
         return Ok(None);
     }
     let new = status::deleting(tenant, &verdict(&end), Timestamp::now());
-    report(ctx, tenant, new, false).await?;
+    report(ctx, subject, new, false).await?;
     match end {
         End::Failed(error) => Err(error),
         End::Stopped => Ok(None),
@@ -295,12 +296,13 @@ fn verdict(end: &End) -> Verdict<'_> {
 /// Writes the status and tells what changed in it.
 async fn report(
     ctx: &Context,
-    tenant: &VectorTenant,
+    subject: &Subject<'_>,
     new: VectorTenantStatus,
     rewritten: bool,
 ) -> Result<(), Error> {
+    let tenant = subject.tenant;
     if rewritten || tenant.status.as_ref() != Some(&new) {
-        status::write(ctx, tenant, &new).await?;
+        status::write(ctx, tenant, &subject.known, &new).await?;
     }
     let old = tenant.status.as_ref();
     if let (Some(at), None) = (&new.ready_at, old.and_then(|old| old.ready_at.as_ref())) {

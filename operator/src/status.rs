@@ -19,6 +19,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
+    act::Known,
     context::Context,
     desired::{DATABASE, Desired},
     error::Error,
@@ -27,6 +28,9 @@ use crate::{
 };
 
 use words::Outlook;
+
+/// So often a write is tried on an object that changes under it.
+const MOST_WRITES: usize = 5;
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -228,25 +232,41 @@ fn judge_whole(
     new.conditions.sort_by_key(|condition| order(&condition.type_));
 }
 
-/// Writes the status.
+/// Writes the status over the one that the pass knows.
 ///
 /// # Errors
-/// When the API server refuses or cannot be reached.
+/// When somebody else has written it since, or the API server refuses or cannot be reached.
 pub async fn write(
     ctx: &Context,
     tenant: &VectorTenant,
+    known: &Known,
     new: &VectorTenantStatus,
 ) -> Result<(), Error> {
-    let patch = json!({
-        "apiVersion": VectorTenant::api_version(&()),
-        "kind": VectorTenant::kind(&()),
-        "metadata": {"uid": tenant.uid()},
-        "status": new,
-    });
     let tenants = ctx.tenants(&tenant.namespace().unwrap_or_default());
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    tenants.patch_status(&tenant.name_any(), &params, &Patch::Apply(&patch)).await?;
-    Ok(())
+    for _ in 0..MOST_WRITES {
+        let patch = json!({
+            "apiVersion": VectorTenant::api_version(&()),
+            "kind": VectorTenant::kind(&()),
+            "metadata": {"uid": tenant.uid(), "resourceVersion": known.version()},
+            "status": new,
+        });
+        match tenants.patch_status(&tenant.name_any(), &params, &Patch::Apply(&patch)).await {
+            Ok(written) => {
+                known.wrote(&written);
+                return Ok(());
+            }
+            Err(kube::Error::Api(status)) if status.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+        // The object changed: its spec or a label, most likely, and that is no reason to forget what was found.
+        let newest = tenants.get_opt(&tenant.name_any()).await?;
+        match newest.filter(|newest| newest.uid() == tenant.uid()) {
+            Some(newest) => known.saw(&newest)?,
+            None => return Err(Error::Overtaken),
+        }
+    }
+    Err(Error::Overtaken)
 }
 
 #[cfg(test)]

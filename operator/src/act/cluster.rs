@@ -81,8 +81,8 @@ async fn apply_finalizers(
     });
     let tenants = ctx.tenants(&subject.tenant.namespace().unwrap_or_default());
     let params = PatchParams::apply(FIELD_MANAGER);
-    tenants.patch(&subject.tenant.name_any(), &params, &Patch::Apply(&patch)).await?;
-    Ok(())
+    let applied = tenants.patch(&subject.tenant.name_any(), &params, &Patch::Apply(&patch)).await?;
+    subject.known.saw(&applied)
 }
 
 /// The status that says so is written before the request is sent.
@@ -95,7 +95,7 @@ pub(super) async fn record_intent(
     let mut new = status::creating(subject.tenant, observed, now);
     new.creation = Some(CreationIntent { requested_at: Time(now) });
     new.project_name = Some(subject.project_name.clone());
-    status::write(ctx, subject.tenant, &new).await?;
+    status::write(ctx, subject.tenant, &subject.known, &new).await?;
     Ok(Outcome::IntentRecorded(now))
 }
 

@@ -1,0 +1,75 @@
+//! The object as this pass last read or wrote it.
+//!
+//! Two operators may serve one tenant for a while (an update of the operator, a mistake). What keeps them from asking for
+//! two projects is the status: whoever writes it must know what it holds. Changes of anything else do not matter here.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crds::{VectorTenant, VectorTenantStatus};
+use kube::ResourceExt;
+
+use crate::error::Error;
+
+/// Version and status that this pass knows.
+#[derive(Debug)]
+pub struct Known(Mutex<(Option<String>, Option<VectorTenantStatus>)>);
+
+impl Known {
+    /// As it was read at the start.
+    #[must_use]
+    pub fn new(tenant: &VectorTenant) -> Self {
+        Self(Mutex::new((tenant.resource_version(), tenant.status.clone())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Option<String>, Option<VectorTenantStatus>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version that the next write of the status builds on.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        self.lock().0.clone()
+    }
+
+    /// The object after a write of its status.
+    pub fn wrote(&self, tenant: &VectorTenant) {
+        *self.lock() = (tenant.resource_version(), tenant.status.clone());
+    }
+
+    /// The object as somebody left it who had no business with its status.
+    ///
+    /// # Errors
+    /// When the status is not the known one.
+    pub fn saw(&self, tenant: &VectorTenant) -> Result<(), Error> {
+        let mut known = self.lock();
+        if known.1 != tenant.status {
+            return Err(Error::Overtaken);
+        }
+        known.0 = tenant.resource_version();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(version: &str, project: Option<&str>) -> VectorTenant {
+        let mut tenant = VectorTenant::default();
+        tenant.metadata.resource_version = Some(version.to_owned());
+        let project_id = project.map(ToOwned::to_owned);
+        tenant.status = Some(VectorTenantStatus { project_id, ..VectorTenantStatus::default() });
+        tenant
+    }
+
+    #[test]
+    fn only_a_foreign_status_stands_in_the_way() {
+        let known = Known::new(&tenant("1", None));
+        assert!(known.saw(&tenant("2", None)).is_ok());
+        assert!(known.saw(&tenant("3", Some("theirs"))).is_err());
+        assert_eq!(known.version().as_deref(), Some("2"));
+        known.wrote(&tenant("4", Some("ours")));
+        assert!(known.saw(&tenant("5", Some("ours"))).is_ok());
+        assert_eq!(known.version().as_deref(), Some("5"));
+    }
+}
