@@ -94,7 +94,8 @@ async fn a_restart_in_the_middle_of_twenty_creations_harms_none() -> Result<()> 
 
 #[tokio::test]
 async fn two_operators_at_once_make_one_project_each() -> Result<()> {
-    let t = TestOperator::named("two-operators").idle().start().await?;
+    // The grace is the time in which the one leaves the other's request alone: longer than any request here.
+    let t = TestOperator::named("two-operators").create_grace(60.0).idle().start().await?;
     let both = [t.begin().await?, t.begin().await?];
     apply_many(&t, 20, &json!({"vector": {"dimensions": 8}})).await?;
     let tenants = t.wait_all_ready(20).await?;
