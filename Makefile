@@ -1,5 +1,5 @@
 # Each line calls a tool; what they do is in tests/stack.
-STACK = cargo run --quiet --package stack --
+STACK = cargo run --package stack --
 
 .PHONY: demo test bench ci generate
 demo: ## The main job, told aloud; ONCE=1 ends it after the walk.

@@ -84,27 +84,28 @@ impl Family {
     /// `go build` names a program after its package, except that `…/server/v3` becomes `server`.
     fn build(&self, source: &Path, version: &str, packages: &[&str], target: &Path) -> Result<()> {
         let go = super::require("go", "install Go 1.26 or newer from https://go.dev/dl/")?;
-        fs::create_dir_all(target)?;
         for package in packages {
             crate::say::line(format!(
                 "   building {package} {version} with Go (once; minutes on a new machine)"
             ));
         }
+        // A build that is interrupted must not leave half a program under its final name.
+        let staging = PathBuf::from(format!("{}.part", target.display()));
+        let _ = fs::remove_dir_all(&staging);
+        fs::create_dir_all(&staging)?;
         let output = match packages {
-            ["go.etcd.io/etcd/server/v3"] => target.join("etcd"),
-            _ => target.join(""),
+            ["go.etcd.io/etcd/server/v3"] => staging.join("etcd"),
+            _ => staging.join(""),
         };
         let mut command = Command::new(go);
-        command.args([
-            "build",
-            "-trimpath",
-            "-buildvcs=false",
-            "-ldflags",
-            &ldflags(self.module, version),
-            "-o",
-        ]);
-        command.arg(output).args(packages).current_dir(source);
-        tool::run(&format!("building {} {version}", self.folder), &command)
+        command.args(["build", "-trimpath", "-buildvcs=false", "-ldflags"]);
+        command.arg(ldflags(self.module, version)).arg("-o").arg(output).args(packages);
+        tool::run(&format!("building {} {version}", self.folder), command.current_dir(source))?;
+        fs::create_dir_all(target)?;
+        for built in fs::read_dir(&staging)?.flatten() {
+            fs::rename(built.path(), target.join(built.file_name()))?;
+        }
+        Ok(fs::remove_dir_all(&staging)?)
     }
 }
 

