@@ -95,6 +95,30 @@ async fn killed_while_it_binds_what_it_found() -> Result<()> {
 }
 
 #[tokio::test]
+async fn killed_while_a_duplicate_is_removed() -> Result<()> {
+    let case = Case::new("kill-duplicate").await?;
+    for _ in 0..2 {
+        case.neon.make_project(json!({ "name": case.project })).await?;
+    }
+    case.begin_and_kill_at(hold("DELETE", PROJECT, AFTER)).await?;
+    case.ends_well_after(2).await
+}
+
+#[tokio::test]
+async fn killed_while_it_adopts_a_project() -> Result<()> {
+    let case = Case::new("kill-adopt").await?;
+    let region = json!({ "name": "left behind", "region_id": "aws-us-east-1" });
+    let id = case.neon.make_project(region).await?;
+    case.annotate(TENANT, "tenantry.dev/adopt-project", Some(&id)).await?;
+    let fault = case.neon.fault(&id, hold("PATCH", PROJECT, AFTER)).await?;
+    case.begin().await?;
+    case.kill_held(&fault).await?;
+    case.wait_ready(TENANT).await?;
+    ensure!(case.id().await? == id);
+    case.ends_well().await
+}
+
+#[tokio::test]
 async fn killed_while_operations_are_polled() -> Result<()> {
     let case = Case::new("kill-poll").await?;
     case.begin_and_kill_at(hold("GET", OPERATIONS, BEFORE)).await?;

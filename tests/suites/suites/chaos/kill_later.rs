@@ -104,6 +104,20 @@ async fn killed_while_the_deletion_is_confirmed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn killed_after_the_deletion_is_confirmed() -> Result<()> {
+    let case = Case::ready(named("kill-confirmed").resync(600.0)).await?;
+    let id = case.id().await?;
+    // Only a form of "gone" that is a success can be held on its way back.
+    case.neon.on_project(&id, "set", json!({"gone": "deleted_at"})).await?;
+    let fault = case.fault(hold("GET", PROJECT, AFTER)).await?;
+    case.delete(TENANT).await?;
+    case.kill_held(&fault).await?;
+    case.ends_gone().await?;
+    ensure!(case.commits("delete").await? == 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn killed_while_a_tenant_goes_that_has_no_project_yet() -> Result<()> {
     let case = Case::new("kill-delete-early").await?;
     let created = case.fault(hold("POST", LIST, AFTER)).await?;

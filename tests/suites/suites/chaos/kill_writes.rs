@@ -3,14 +3,15 @@
 
 use std::fmt::Debug;
 
-use acceptance::PATIENCE;
-use anyhow::{Context, Result, bail};
+use acceptance::{PATIENCE, TestOperator};
+use anyhow::{Context, Result, bail, ensure};
 use crds::VectorTenant;
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::case::{Case, TENANT};
 
@@ -70,5 +71,21 @@ async fn killed_right_after_the_secret_is_written() -> Result<()> {
 async fn killed_right_after_the_project_is_bound() -> Result<()> {
     let case = Case::new("kill-bound").await?;
     kill_at_sight(&case, case.tenants(), |tenant| status(tenant).project_id.is_some()).await?;
+    case.ends_well().await
+}
+
+#[tokio::test]
+async fn killed_right_after_the_secret_of_a_new_name_is_written() -> Result<()> {
+    let case = Case::ready(TestOperator::named("kill-secret-name")).await?;
+    let old = case.binding(TENANT).await?.secret.name_any();
+    case.end().await?;
+    case.patch(TENANT, json!({"spec": {"secret": {"name": "renamed"}}})).await?;
+    let api: Api<Secret> = case.secrets();
+    kill_at_sight(&case, api, |secret| secret.name_any() == "renamed").await?;
+    case.wait_tenant(TENANT, "the new name is told", |tenant| {
+        status(tenant).binding.is_some_and(|binding| binding.name == "renamed")
+    })
+    .await?;
+    ensure!(case.secrets().get_opt(&old).await?.is_none(), "the old one is still there");
     case.ends_well().await
 }

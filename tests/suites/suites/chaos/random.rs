@@ -101,10 +101,10 @@ async fn twenty_tenants_come_and_go_while_the_operator_is_killed_ten_times() -> 
     // A creation that was in the air at a kill may take its time on a busy machine: the grace must be longer.
     let t = TestOperator::named("random").create_grace(15.0).start().await?;
     for _ in 0..KILLS {
-        for _ in 0..8 {
+        for _ in 0..12 {
             act(&t, &mut dice).await?;
         }
-        kill_after(&t, dice.below(80)).await?;
+        kill_after(&t, dice.below(40)).await?;
         for _ in 0..dice.below(4) {
             act(&t, &mut dice).await?;
         }
