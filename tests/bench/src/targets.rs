@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::machine::Used;
 use crate::results::{Many, Repetition, Results};
 use crate::stats::{Spread, percentile};
 
@@ -108,6 +109,11 @@ pub(crate) fn lines(results: &Results) -> Vec<Line> {
             Some(Target::Above(PEER_EXAMPLE)),
             |r| (r.applied.rate(), None),
         ),
+        // Hardly moved by what else the machine does, so it compares where rates cannot.
+        line(results, ("  processor time per tenant", "ms"), None, |r| {
+            let each = |used: &Used| used.ours() * 1e3 / r.applied.tenants.max(1) as f64;
+            (each(&r.applied.used), Some(each(&r.applied.floor_used)))
+        }),
         line(results, (&format!("{count} deleted at once"), per_second), None, |r| {
             rates(&r.deleted)
         }),
