@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args as ClapArgs, Parser, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, Parser, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 
@@ -11,7 +11,7 @@ use crate::tenant_db::SslMode;
 /// Gives every tenant of an AI product its own vector database: watches `VectorTenant` objects and keeps a Neon
 /// project, its schema and its connection Secret for each.
 #[derive(Debug, Parser)]
-#[command(name = "tenantry-operator", version)]
+#[command(name = "tenantry-operator", version, group(ArgGroup::new("key").required(true)))]
 pub struct Args {
     /// Neon.
     #[command(flatten)]
@@ -36,11 +36,11 @@ pub struct NeonArgs {
     pub neon_api_url: Url,
 
     /// Neon API key. Prefer --neon-api-key-file, or the environment, to the command line.
-    #[arg(long, env, hide_env_values = true, conflicts_with = "neon_api_key_file")]
+    #[arg(long, env, hide_env_values = true, group = "key")]
     pub neon_api_key: Option<SecretString>,
 
     /// File that holds the Neon API key, such as a mounted Secret.
-    #[arg(long, env, required_unless_present = "neon_api_key")]
+    #[arg(long, env, group = "key")]
     pub neon_api_key_file: Option<PathBuf>,
 
     /// Neon organization that owns the projects; needed with a personal key that belongs to several.
@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_key_is_needed_once_and_never_shown() {
-        assert!(Args::try_parse_from(["tenantry-operator"]).is_err());
+        let neither = Args::try_parse_from(["tenantry-operator"]).unwrap_err().to_string();
+        assert!(neither.contains("--neon-api-key <") && neither.contains("--neon-api-key-file <"));
         let both = ["tenantry-operator", "--neon-api-key", "k", "--neon-api-key-file", "f"];
         assert!(Args::try_parse_from(both).is_err());
         let args = Args::try_parse_from(["tenantry-operator", "--neon-api-key", "hush"]).unwrap();

@@ -196,12 +196,36 @@ fn check_secret(
     )?;
     let reserved =
         |key: &&String| key.starts_with(crds::RESERVED_PREFIX) || *key == crds::MANAGED_BY_LABEL;
-    match labels.keys().chain(annotations.keys()).find(reserved) {
-        Some(key) => Err(Invalid(format!(
+    if let Some(key) = labels.keys().chain(annotations.keys()).find(reserved) {
+        return Err(Invalid(format!(
             "spec.secret must not set '{key}', which the operator sets: remove it"
+        )));
+    }
+    // The definition cannot judge the keys of a map; the Secret's write would fail when all else is done.
+    match labels.keys().chain(annotations.keys()).find(|key| !is_qualified_name(key)) {
+        Some(key) => Err(Invalid(format!(
+            "spec.secret has the label or annotation '{key}', which Kubernetes does not take: write it like 'team' or 'example.com/team'"
         ))),
         None => Ok(()),
     }
+}
+
+/// Whether Kubernetes takes it as the key of a label or an annotation.
+fn is_qualified_name(key: &str) -> bool {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    let bounded = |text: &str, most: usize, inner: &[u8]| {
+        let ends = |end: Option<u8>| end.is_some_and(|b| b.is_ascii_alphanumeric());
+        let (first, last) = (text.bytes().next(), text.bytes().next_back());
+        let all = text.bytes().all(|b| b.is_ascii_alphanumeric() || inner.contains(&b));
+        text.len() <= most && ends(first) && ends(last) && all
+    };
+    let label =
+        |part: &str| bounded(part, 253, b"-") && !part.bytes().any(|b| b.is_ascii_uppercase());
+    bounded(name, 63, b"-_.")
+        && prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(label))
 }
 
 fn adopt(tenant: &VectorTenant) -> Result<Option<String>, Invalid> {
@@ -210,7 +234,13 @@ fn adopt(tenant: &VectorTenant) -> Result<Option<String>, Invalid> {
     };
     let is_id = (1..=60).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    ensure(is_id, "annotation tenantry.dev/adopt-project must be the id of a Neon project")?;
+    ensure(
+        is_id,
+        &format!(
+            "annotation {} is '{id}', which is no id of a Neon project: give one like 'long-forest-06846227'",
+            crds::ADOPT_ANNOTATION
+        ),
+    )?;
     Ok(Some(id.clone()))
 }
 
@@ -252,6 +282,17 @@ pub(crate) mod tests {
         }
         assert_eq!(ComputeUnits::from_api(0.25), ComputeUnits(250));
         assert_eq!(ComputeUnits(250).to_string(), "0.25");
+    }
+
+    #[test]
+    fn keys_are_judged_as_kubernetes_judges_them() {
+        for key in ["team", "a.b/c", "A_b.c-D", "x-1.example/T", "0"] {
+            assert!(is_qualified_name(key), "{key}");
+        }
+        let long = "x".repeat(64);
+        for key in ["", "not a key", "UP/key", "a/b/c", "/x", "x/", "-x", "x.", "a..b/c", &long] {
+            assert!(!is_qualified_name(key), "{key}");
+        }
     }
 
     #[test]

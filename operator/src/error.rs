@@ -16,7 +16,7 @@ pub enum Error {
     #[error(transparent)]
     Neon(#[from] neon::Error),
     /// A call to the Kubernetes API.
-    #[error("the Kubernetes API: {0}")]
+    #[error("the Kubernetes API: {}", kube_words(.0))]
     Kube(Box<kube::Error>),
     /// Another operator serves the same tenant, and was quicker.
     #[error("somebody else wrote this object's status: looking again")]
@@ -65,6 +65,7 @@ impl Error {
             Self::Database(error) => match error {
                 tenant_db::Error::Timeout(_) => "database_timeout",
                 tenant_db::Error::Connect(_) => "database_unavailable",
+                tenant_db::Error::Certificate(_) => "database_certificate",
                 tenant_db::Error::Locked(_) => "migration_locked",
                 tenant_db::Error::Mismatch(_) => "migration_mismatch",
                 tenant_db::Error::Migration(_) => "migration_failed",
@@ -85,6 +86,7 @@ impl Error {
             Self::Database(error) => match error {
                 tenant_db::Error::Timeout(_)
                 | tenant_db::Error::Connect(_)
+                | tenant_db::Error::Certificate(_)
                 | tenant_db::Error::Interrupted(_) => Reason::DatabaseUnavailable,
                 tenant_db::Error::Locked(_) => Reason::MigrationBlocked,
                 tenant_db::Error::Mismatch(_) => Reason::SchemaMismatch,
@@ -108,7 +110,9 @@ impl Error {
             },
             Self::Kube(_) | Self::Overtaken => Retry::Backoff,
             Self::Database(error) => match error {
-                tenant_db::Error::Mismatch(_) | tenant_db::Error::Migration(_) => Retry::Seldom,
+                tenant_db::Error::Mismatch(_)
+                | tenant_db::Error::Migration(_)
+                | tenant_db::Error::Certificate(_) => Retry::Seldom,
                 tenant_db::Error::Timeout(_)
                 | tenant_db::Error::Connect(_)
                 | tenant_db::Error::Locked(_)
@@ -141,6 +145,14 @@ impl Error {
     }
 }
 
+/// The API server's own sentence, instead of all fields of its answer.
+fn kube_words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        other => other.to_string(),
+    }
+}
+
 /// Events take 1 kB, and a status message should be read, not scrolled.
 fn shorten(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
@@ -167,19 +179,18 @@ mod tests {
 
     #[test]
     fn a_person_is_called_only_where_waiting_cannot_help() {
-        let locked = sqlx::migrate::MigrateError::VersionMissing(1);
-        assert!(!Error::from(tenant_db::Error::Locked(locked)).needs_a_person());
-        let failed = sqlx::migrate::MigrateError::VersionMissing(1);
-        assert!(Error::from(tenant_db::Error::Migration(failed)).needs_a_person());
+        let words = || "migration 1: x".to_owned();
+        assert!(!Error::from(tenant_db::Error::Locked(words())).needs_a_person());
+        assert!(Error::from(tenant_db::Error::Migration(words())).needs_a_person());
         assert!(Error::Incomplete("no endpoint".to_owned()).needs_a_person());
         assert!(!Error::from(tenant_db::Error::Timeout(Duration::from_secs(1))).needs_a_person());
     }
 
     #[test]
     fn a_description_names_each_cause_once_and_stays_short() {
-        let cause = sqlx::migrate::MigrateError::VersionMismatch(7);
-        let text = Error::from(tenant_db::Error::Mismatch(cause)).describe();
-        assert_eq!(text.matches("migration 7 was previously applied").count(), 1, "{text}");
+        let cause = sqlx::Error::Protocol("out of step".to_owned());
+        let text = Error::from(tenant_db::Error::Connect(cause)).describe();
+        assert_eq!(text.matches("out of step").count(), 1, "{text}");
         assert_eq!(shorten(&"é".repeat(2000), 900).chars().count(), 901);
     }
 }

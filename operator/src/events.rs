@@ -53,8 +53,11 @@ pub fn of_step(step: &Step, outcome: &Outcome) -> Option<Change> {
         (Step::ApplySettings, Outcome::Changed(live)) => Change::normal(
             "SettingsApplied",
             format!(
-                "The compute now has {} to {} units and suspends after {} s",
-                live.settings.min, live.settings.max, live.settings.suspend_timeout_seconds
+                "The live project now has {} to {} compute units, suspends after {} s and keeps {} s of history",
+                live.settings.min,
+                live.settings.max,
+                live.settings.suspend_timeout_seconds,
+                live.settings.history_retention_seconds.unwrap_or_default()
             ),
         ),
         (Step::ResetPassword, Outcome::Connection(_)) => Change::normal(
@@ -104,10 +107,11 @@ impl Events {
             controller: crds::FIELD_MANAGER.to_owned(),
             instance: instance.map(|name| name.trim().to_owned()),
         };
-        let recorder = Recorder::new(client, reporter);
         let lost = metrics.clone();
         let writer = tokio::spawn(async move {
             while let Some((change, object)) = waiting.recv().await {
+                // A recorder for each: one that lives longer would count a second change under the words of the first.
+                let recorder = Recorder::new(client.clone(), reporter.clone());
                 if let Err(error) = recorder.publish(&event(&change), &object).await {
                     lost.event_lost();
                     tracing::debug!(reason = change.reason, %error, "an Event was not taken");

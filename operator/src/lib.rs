@@ -1,48 +1,41 @@
-//! The operator, as a tour: one line per module, in the order in which data moves.
+//! The operator, as a tour.
 //!
 //! ```text
 //! VectorTenant ──desired──► Desired ─┐
 //! Kubernetes, Neon ──observe──► Observed ─┴─decide──► Plan ──act──► world
 //!                                   └──────status──► status, Events, metrics
 //! ```
+//!
+//! In the order in which data moves:
+//!
+//! - [`args`]: flags and their environment names; [`telemetry`]: log lines; [`context`]: what every pass shares
+//! - [`controller`]: which objects are looked at, and when; [`pass`]: one pass over one object, the list of phases
+//! - [`naming`]: names made from identities; [`desired`]: what is declared, the only reader of a spec
+//! - [`observe`]: looks at the world and changes nothing; [`observed`]: what is known
+//! - [`plan`]: everything that can happen, as data; [`decide`]: what happens next, the heart
+//! - [`act`]: carries out one step, by [`neon`] (the API), [`tenant_db`] (log-in, migrations), [`secret`]
+//! - [`status`]: what people and tools are told; [`events`]: changes, told once each
+//! - [`error`]: why an attempt failed, and what follows; [`metrics`]: what is counted; [`admin`]: probes
+//!
+//! `naming`, `desired`, `observed`, `plan`, `decide` and `secret` are pure.
 
-/// Carries out one step.
 pub mod act;
-/// `/metrics`, `/livez`, `/readyz`.
 pub mod admin;
-/// Flags and their environment names.
 pub mod args;
-/// What every pass shares.
 pub mod context;
-/// Which objects are looked at, and when.
 pub mod controller;
-/// What happens next: the heart. Pure.
 pub mod decide;
-/// What is declared; the only reader of a spec. Pure.
 pub mod desired;
-/// Why an attempt failed, and what follows.
 pub mod error;
-/// Changes, told once each.
 pub mod events;
-/// What is counted.
 pub mod metrics;
-/// Names made from identities. Pure.
 pub mod naming;
-/// The Neon API.
 pub mod neon;
-/// Looks at the world and changes nothing.
 pub mod observe;
-/// What is known. Pure.
 pub mod observed;
-/// One pass over one object: the list of phases.
 pub mod pass;
-/// Everything that can happen, as data. Pure.
 pub mod plan;
-/// What the connection Secret holds. Pure.
 pub mod secret;
-/// What people and tools are told.
 pub mod status;
-/// Log lines.
 pub mod telemetry;
-/// A tenant's database: log-in and migrations.
 pub mod tenant_db;

@@ -162,6 +162,12 @@ fn database(args: &DatabaseArgs) -> anyhow::Result<tenant_db::Settings> {
         Some(path) => Some(read("--tenant-db-ca-file", path)?),
         None => None,
     };
+    let has_certificate =
+        |pem: &Vec<u8>| String::from_utf8_lossy(pem).contains("BEGIN CERTIFICATE");
+    anyhow::ensure!(
+        root_ca.as_ref().is_none_or(has_certificate),
+        "--tenant-db-ca-file holds no certificate in PEM form"
+    );
     Ok(tenant_db::Settings {
         ssl_mode: args.tenant_db_ssl_mode,
         root_ca,

@@ -184,17 +184,18 @@ fn judge_parts(
     let usable_words = format!("Secret {name} leads to the database, schema {schema}");
     let mut scribe =
         Scribe { conditions: &mut new.conditions, generation: tenant.metadata.generation, now };
-    // The first part that is not done is the one that the verdict speaks of; what comes after it is pending.
-    let mut blamed = false;
+    // The verdict speaks of the first part that is not done; but a name that is taken keeps all from being begun.
+    let first = parts.iter().find(|(_, done, _)| !done).map(|(kind, _, _)| *kind);
+    let conflict = reason == Reason::SecretConflict;
+    let blamed = if conflict { Some(ConditionType::SecretReady) } else { first };
     for (kind, done, words) in parts {
-        match (done, blamed) {
-            (true, _) => scribe.say(kind, true, Reason::Ready, &words),
-            (false, false) => scribe.say(kind, false, reason, &message),
-            (false, true) => {
-                scribe.say(kind, false, Reason::Pending, "An earlier step comes first")
-            }
+        if done {
+            scribe.say(kind, true, Reason::Ready, &words);
+        } else if blamed == Some(kind) {
+            scribe.say(kind, false, reason, &message);
+        } else {
+            scribe.say(kind, false, Reason::Pending, "Another step comes first");
         }
-        blamed |= !done;
     }
     if usable {
         scribe.say(ConditionType::Ready, true, Reason::Ready, &usable_words);

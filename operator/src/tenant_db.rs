@@ -7,7 +7,10 @@
 #[cfg(target_os = "linux")]
 mod undelayed;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use secrecy::ExposeSecret;
 use sqlx::{
@@ -55,20 +58,34 @@ pub enum Error {
     #[error("the database did not answer within {0:?}")]
     Timeout(Duration),
     /// No log-in.
-    #[error("the database cannot be reached or refuses the log-in")]
-    Connect(#[source] sqlx::Error),
+    #[error("the database cannot be reached or refuses the log-in: {0}")]
+    Connect(sqlx::Error),
+    /// The server's certificate is not trusted.
+    #[error("the database's certificate is not trusted: {0}")]
+    Certificate(sqlx::Error),
     /// Somebody else holds a lock that a migration needs.
-    #[error("a migration waits for a lock that another session holds")]
-    Locked(#[source] MigrateError),
+    #[error("a migration waits for a lock that another session holds: {0}")]
+    Locked(String),
     /// The database holds other migrations than the operator.
-    #[error("the database's migrations differ from the operator's")]
-    Mismatch(#[source] MigrateError),
+    #[error("the database's migrations differ from the operator's: {0}")]
+    Mismatch(String),
     /// A migration's SQL failed.
-    #[error("a migration failed")]
-    Migration(#[source] MigrateError),
+    #[error("a migration failed: {0}")]
+    Migration(String),
     /// The connection broke in the middle.
-    #[error("the connection broke while migrating")]
-    Interrupted(#[source] MigrateError),
+    #[error("the connection broke while migrating: {0}")]
+    Interrupted(String),
+}
+
+/// Why a folder of migrations cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unloadable {
+    /// A file that is no migration, or no folder.
+    #[error(transparent)]
+    Unreadable(#[from] MigrateError),
+    /// Nothing in it is a migration.
+    #[error("{0} holds no migration: files are named like 0001_embeddings.sql")]
+    Empty(PathBuf),
 }
 
 /// The migrations that tenants get.
@@ -81,12 +98,14 @@ impl Migrations {
     ///
     /// # Errors
     /// When the folder cannot be read, or holds a file that is no migration.
-    pub async fn load(folder: Option<&Path>) -> Result<Self, MigrateError> {
-        let folder = match folder {
-            Some(path) => Some(Migrator::new(path).await?),
-            None => None,
-        };
-        Ok(Self { folder })
+    pub async fn load(folder: Option<&Path>) -> Result<Self, Unloadable> {
+        let Some(path) = folder else { return Ok(Self { folder: None }) };
+        let loaded = Self { folder: Some(Migrator::new(path).await?) };
+        // A wrong mount or misnamed files; tenants without a schema would be the result.
+        match loaded.newest() {
+            Some(_) => Ok(loaded),
+            None => Err(Unloadable::Empty(path.to_owned())),
+        }
     }
 
     fn migrator(&self) -> &Migrator {
@@ -149,7 +168,10 @@ async fn connect(
         Ok(session)
     };
     match tokio::time::timeout(settings.connect_timeout, login).await {
-        Ok(result) => result.map_err(Error::Connect),
+        Ok(result) => result.map_err(|error: sqlx::Error| {
+            let untrusted = error.to_string().contains("invalid peer certificate");
+            if untrusted { Error::Certificate(error) } else { Error::Connect(error) }
+        }),
         Err(_) => Err(Error::Timeout(settings.connect_timeout)),
     }
 }
@@ -176,20 +198,23 @@ fn options(uri: &ConnectionUri, settings: &Settings) -> PgConnectOptions {
 }
 
 fn classify(error: MigrateError) -> Error {
-    let database = match &error {
-        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source,
+    let (database, file) = match &error {
+        MigrateError::ExecuteMigration(source, version) => {
+            (source, format!("migration {version}: "))
+        }
+        MigrateError::Execute(source) => (source, String::new()),
         MigrateError::VersionMismatch(_)
         | MigrateError::VersionMissing(_)
         | MigrateError::Dirty(_)
         | MigrateError::VersionTooOld(_, _)
-        | MigrateError::VersionTooNew(_, _) => return Error::Mismatch(error),
-        _ => return Error::Migration(error),
+        | MigrateError::VersionTooNew(_, _) => return Error::Mismatch(error.to_string()),
+        _ => return Error::Migration(error.to_string()),
     };
-    match database {
-        sqlx::Error::Database(refusal) if refusal.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
-            Error::Locked(error)
-        }
-        sqlx::Error::Database(_) => Error::Migration(error),
-        _ => Error::Interrupted(error),
-    }
+    let sqlx::Error::Database(refusal) = database else {
+        return Error::Interrupted(format!("{file}{database}"));
+    };
+    // The server's own words: sqlx would add a line number of the server's source code.
+    let code = refusal.code().unwrap_or_default();
+    let words = format!("{file}{} (SQLSTATE {code})", refusal.message());
+    if code == LOCK_NOT_AVAILABLE { Error::Locked(words) } else { Error::Migration(words) }
 }

@@ -108,7 +108,7 @@ fn a_part_that_is_not_done_takes_the_blame_and_later_ones_are_pending() {
 
 #[test]
 fn a_blocked_migration_leaves_a_working_tenant_ready() {
-    let locked = tenant_db::Error::Locked(sqlx::migrate::MigrateError::VersionMissing(2));
+    let locked = tenant_db::Error::Locked("migration 2".to_owned());
     let error = Error::from(locked);
     let old = Observed { schema_version: Some(1), ..settled() };
     let want = desired("{}").unwrap();
@@ -130,6 +130,9 @@ fn what_needs_a_person_is_stalled_and_says_what_to_do() {
     assert!(stalled.message.contains("spec.secret.name"), "{}", stalled.message);
     assert!(!is_true(&status.conditions, ConditionType::Reconciling));
     assert!(!is_true(&status.conditions, ConditionType::Ready));
+    let of = |kind| find(&status.conditions, kind).unwrap().reason.clone();
+    assert_eq!(of(ConditionType::SecretReady), "SecretConflict");
+    assert_eq!(of(ConditionType::ProjectReady), "Pending");
 }
 
 #[test]

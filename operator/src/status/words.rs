@@ -72,7 +72,7 @@ fn refusal_words(refusal: &Refusal) -> (Reason, String) {
         Refusal::SecretConflict { name } => (
             Reason::SecretConflict,
             format!(
-                "A Secret '{name}' exists and is not this tenant's; it is left untouched. Remove it, or set spec.secret.name to another name"
+                "A Secret '{name}' exists and is not this tenant's; it is left untouched. Remove it (seen within seconds), or set spec.secret.name to another name"
             ),
         ),
         Refusal::ProjectMissing { project } => (
@@ -112,6 +112,12 @@ fn refusal_words(refusal: &Refusal) -> (Reason, String) {
 /// The failure, and what helps where the error cannot say that itself.
 fn failure_words(error: &Error) -> String {
     let remedy = match error.reason() {
+        _ if error.category() == "database_certificate" => {
+            ". Give the operator the authority that signed it: --tenant-db-ca-file"
+        }
+        _ if error.category() == "not_found" => {
+            ". If this stays, check the operator's --neon-api-url"
+        }
         Reason::NeonUnauthorized => ". Give the operator an API key that Neon accepts",
         Reason::NeonLimitReached => ". Raise the plan's limit or delete projects that nobody needs",
         Reason::MigrationFailed => ". Correct the migration; it is tried again every few minutes",
