@@ -202,7 +202,12 @@ fn check_secret(
         )));
     }
     // The definition cannot judge the keys of a map; the Secret's write would fail when all else is done.
-    match labels.keys().chain(annotations.keys()).find(|key| !is_qualified_name(key)) {
+    let strange_label = labels.keys().find(|key| !is_qualified_name(key));
+    let strange_annotation = || {
+        // Kubernetes lets the prefix of an annotation have capitals.
+        annotations.keys().find(|key| !is_qualified_name(&key.to_ascii_lowercase()))
+    };
+    match strange_label.or_else(strange_annotation) {
         Some(key) => Err(Invalid(format!(
             "spec.secret has the label or annotation '{key}', which Kubernetes does not take: write it like 'team' or 'example.com/team'"
         ))),
