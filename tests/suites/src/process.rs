@@ -31,7 +31,8 @@ static SLOTS: Semaphore = Semaphore::const_new(4);
 pub struct Setup {
     name: String,
     spaces: usize,
-    flags: Vec<String>,
+    /// Name and value; without a value, the flag is left out.
+    flags: Vec<(String, Option<String>)>,
     environment: Vec<(String, Option<String>)>,
     idle: bool,
 }
@@ -44,10 +45,18 @@ impl Setup {
         self
     }
 
-    /// A flag with its value; flags that come later win over the harness's own.
+    /// A flag with its value; it wins over one that the harness or the stack sets.
     #[must_use]
     pub fn flag(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
-        self.flags.extend([name.to_owned(), value.as_ref().to_string_lossy().into_owned()]);
+        let value = value.as_ref().to_string_lossy().into_owned();
+        self.flags.push((name.to_owned(), Some(value)));
+        self
+    }
+
+    /// Without a flag that the harness or the stack sets.
+    #[must_use]
+    pub fn without_flag(mut self, name: &str) -> Self {
+        self.flags.push((name.to_owned(), None));
         self
     }
 
@@ -176,15 +185,23 @@ impl TestOperator {
     /// The next process gets this flag too; one that comes later wins.
     pub fn set_flag(&self, name: &str, value: impl AsRef<std::ffi::OsStr>) {
         let value = value.as_ref().to_string_lossy().into_owned();
-        self.setup().flags.extend([name.to_owned(), value]);
+        self.setup().flags.push((name.to_owned(), Some(value)));
     }
 
     /// The command line of this operator.
     pub fn command(&self) -> Result<std::process::Command> {
-        let mut command = self.world.stack().operator()?;
+        let base = self.world.stack().operator()?;
         let namespaces: Vec<&str> = self.spaces.iter().map(|s| s.namespace.as_str()).collect();
         let setup = self.setup();
-        command.args(last_of_each(&setup.flags)).args(["--namespaces", &namespaces.join(",")]);
+        let mut command = std::process::Command::new(base.get_program());
+        command.args(last_of_each(&base, &setup.flags));
+        command.args(["--namespaces", &namespaces.join(",")]);
+        for (name, value) in base.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         for (name, value) in &setup.environment {
             match value {
                 Some(value) => command.env(name, value),
@@ -274,13 +291,15 @@ impl TestOperator {
 }
 
 /// clap takes a flag once: of several, the last is kept.
-fn last_of_each(flags: &[String]) -> Vec<String> {
-    let mut kept: Vec<[String; 2]> = Vec::new();
-    for pair in flags.chunks_exact(2) {
-        kept.retain(|earlier| earlier[0] != pair[0]);
-        kept.push([pair[0].clone(), pair[1].clone()]);
+fn last_of_each(base: &std::process::Command, flags: &[(String, Option<String>)]) -> Vec<String> {
+    let own: Vec<String> = base.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let own = own.chunks_exact(2).map(|pair| (pair[0].clone(), Some(pair[1].clone())));
+    let mut kept: Vec<(String, Option<String>)> = Vec::new();
+    for (name, value) in own.chain(flags.iter().cloned()) {
+        kept.retain(|(earlier, _)| *earlier != name);
+        kept.push((name, value));
     }
-    kept.into_iter().flatten().collect()
+    kept.into_iter().filter_map(|(name, value)| Some([name, value?])).flatten().collect()
 }
 
 /// The address in the line "listening", text or JSON.

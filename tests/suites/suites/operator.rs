@@ -5,6 +5,7 @@
 mod adoption;
 mod crd;
 mod database;
+mod flags;
 mod fleet;
 mod lifecycle;
 mod migrations;

@@ -95,6 +95,23 @@ async fn bad_names_are_refused_with_a_remedy() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn what_the_api_server_cannot_judge_the_operator_refuses() -> Result<()> {
+    let t = TestOperator::start("judged-late").await?;
+    for (name, spec, words) in [
+        ("label-key", json!({"secret": {"labels": {"not a key": "x"}}}), "not a key"),
+        ("label-prefix", json!({"secret": {"labels": {"UP/key": "x"}}}), "UP/key"),
+        ("annotation-key", json!({"secret": {"annotations": {"a/b/c": "x"}}}), "a/b/c"),
+    ] {
+        t.apply(name, spec).await?;
+        let stalled = t.wait_condition(name, "Stalled", "True", "InvalidSpec").await?;
+        ensure!(stalled.message.contains(words), "{}", stalled.message);
+    }
+    ensure!(t.ledger().await?.entries.is_empty(), "a project was made for a tenant that cannot be");
+    t.apply("label-key", json!({"secret": {"labels": {"a.key/of-mine": "x"}}})).await?;
+    t.wait_ready("label-key").await.map(drop)
+}
+
 /// For each immutable field: a spec that sets it, one that sets it otherwise, its default, and the refusal's words.
 fn immutable() -> [(&'static str, Value, Value, Value, &'static str); 3] {
     let dimensions = |n: i32| json!({"vector": {"dimensions": n}});

@@ -1,8 +1,8 @@
-//! The operator as a process: its pages, its signals, its flags, its log, and what never appears in any of them.
+//! The operator as a process: its pages, its signals, its log, and what never appears in any of them.
+//!
+//! In: requests, signals, tenants. Out: what a monitoring system, a kubelet and a reader of the log get to see.
 
-use std::process::Command;
-
-use acceptance::{Fault, PATIENCE, TestOperator, project_id, run, uid};
+use acceptance::{Fault, TestOperator, project_id, uid};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -219,53 +219,4 @@ async fn secrets_appear_in_no_log_event_status_or_metric() -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A command that must fail, and say so about a flag.
-async fn complains(command: Command, flag: &str) -> Result<()> {
-    // It might run for ever if it did not fail.
-    let ended = tokio::time::timeout(PATIENCE, run(command)).await;
-    let ended = ended.with_context(|| format!("{flag}: it runs on"))??;
-    ensure!(ended.code.is_some_and(|code| code != 0), "{flag}: {ended:?}");
-    ensure!(ended.error.contains(flag), "{flag} is not named: {}", ended.error);
-    Ok(())
-}
-
-#[tokio::test]
-async fn bad_flags_are_named() -> Result<()> {
-    let t = TestOperator::named("bad-flags").start().await?;
-    let busy = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let busy = busy.local_addr()?.to_string();
-    for (flag, value) in [
-        ("--resync-seconds", "0"),
-        ("--create-grace-seconds", "soon"),
-        ("--concurrency", "0"),
-        ("--tenant-db-ssl-mode", "disable"),
-        ("--neon-api-url", "not a url"),
-        ("--neon-api-key-file", "/nowhere/key"),
-        ("--log-format", "xml"),
-        ("--log-filter", "operator=loudly"),
-        ("--tenant-db-ca-file", "/nowhere/ca.pem"),
-        ("--tenant-migrations", "/nowhere"),
-        ("--kubeconfig", "/nowhere/kubeconfig"),
-        ("--listen", "everywhere"),
-        ("--listen", &busy),
-    ] {
-        let mut command = bare(&t)?;
-        if flag != "--neon-api-key-file" {
-            command.env("NEON_API_KEY", "napi_any");
-        }
-        command.args([flag, value]);
-        complains(command, flag).await?;
-    }
-    complains(bare(&t)?, "--neon-api-key").await
-}
-
-/// An operator that is told nothing but the cluster, and by its environment.
-fn bare(t: &TestOperator) -> Result<Command> {
-    let mut command = Command::new(stack::binary("tenantry-operator")?);
-    command.env("KUBECONFIG", t.world.stack().operator_kubeconfig());
-    command.env("TENANTRY_LISTEN", "127.0.0.1:0").env("RUST_BACKTRACE", "0");
-    command.env_remove("NEON_API_KEY");
-    Ok(command)
 }

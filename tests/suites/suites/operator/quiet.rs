@@ -43,6 +43,9 @@ async fn settled_tenants_sleep_through_three_resyncs() -> Result<()> {
     ensure!(calls.iter().all(|call| call.starts_with("GET ")), "{calls:?}");
     assert_eq!(t.tenant("acme").await?.resource_version(), tenant.resource_version());
     assert_eq!(t.binding("acme").await?.version(), secret);
+    let mut told: Vec<String> = t.events("acme").await?.into_iter().map(|(_, r, _)| r).collect();
+    told.sort();
+    assert_eq!(told, ["ProjectCreated", "SchemaMigrated", "SecretWritten"], "each change once");
     Ok(())
 }
 
