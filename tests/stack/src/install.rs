@@ -102,15 +102,24 @@ pub fn require(program: &str, how: &str) -> Result<PathBuf> {
 
 /// Builds every program of this workspace.
 pub fn cargo_build() -> Result<()> {
-    let mut command = Command::new(cargo()?);
+    let mut command = cargo()?;
     command.args(["build", "--workspace", "--bins"]).current_dir(paths::checkout());
     tool::run("building the workspace", &command)
 }
 
-/// The cargo that started us, else the one on PATH.
-pub fn cargo() -> Result<PathBuf> {
-    match crate::options::env("CARGO") {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => require("cargo", "install Rust from https://rustup.rs"),
+/// cargo, as it would run from a shell. What `cargo run` told this program about itself is left out: build scripts that
+/// watch those variables would build their crates, and all that stands on them, anew at each change between the two.
+pub fn cargo() -> Result<Command> {
+    let program = match crate::options::env("CARGO") {
+        Some(path) => PathBuf::from(path),
+        None => require("cargo", "install Rust from https://rustup.rs")?,
+    };
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
+        if told.iter().any(|start| name.to_string_lossy().starts_with(start)) {
+            command.env_remove(name);
+        }
     }
+    Ok(command)
 }

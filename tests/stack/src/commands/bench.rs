@@ -13,7 +13,7 @@ use crate::{install, paths, tool};
 /// `stack bench`
 pub fn bench(common: &Common, words: &[String]) -> Result<ExitCode> {
     install_parts(common)?;
-    let mut build = Command::new(install::cargo()?);
+    let mut build = install::cargo()?;
     build.args(["build", "--release", "--workspace", "--bins"]).current_dir(paths::checkout());
     tool::run("building the release", &build)?;
     let mut bench = Command::new(paths::checkout().join("target/release/bench"));

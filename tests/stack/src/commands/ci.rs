@@ -66,7 +66,7 @@ fn failures(checks: &[Check]) -> Vec<&'static str> {
 }
 
 fn command(args: &[&str]) -> Result<Command> {
-    let mut command = Command::new(install::cargo()?);
+    let mut command = install::cargo()?;
     command.args(args).current_dir(paths::checkout()).env("CARGO_TERM_COLOR", "never");
     Ok(command)
 }

@@ -66,7 +66,7 @@ fn run_tests(common: &Common, words: &[String], results: &mut Results) -> Result
 }
 
 fn cargo(args: &[&str]) -> Result<Command> {
-    let mut command = Command::new(install::cargo()?);
+    let mut command = install::cargo()?;
     command.args(args).current_dir(paths::checkout()).env("CARGO_TERM_COLOR", "never");
     Ok(command)
 }
