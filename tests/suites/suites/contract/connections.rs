@@ -174,7 +174,12 @@ async fn endpoints_scale_to_zero_and_wake() -> Result<()> {
             Ok((lab.endpoint(&id).await?["connections_open"] == 1).then_some(()))
         })
         .await?;
-        lab.call("POST", &suspend, None).await
+        // The operation that woke it may still run: Neon then answers 423, and so does the emulator.
+        lab.until("no operation is in the way", async || {
+            let reply = lab.call("POST", &suspend, None).await?;
+            Ok((reply.status != 423).then_some(reply))
+        })
+        .await
     };
     let (cut, suspended) = tokio::join!(lab.psql(&uri, "select pg_sleep(20)"), asleep);
     suspended?.expect(200)?;
