@@ -4,131 +4,24 @@
 //! admin pages, and is the [`Space`] of its first namespace. Only a few operators run at a time. Dropping it ends the
 //! process and hands what is left to `cleaning`.
 
+mod setup;
+
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
-use kube::api::PostParams;
-use serde_json::json;
 use stack::Child;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
 use crate::cleaning;
-use crate::emulator::Emulator;
 use crate::space::Space;
 use crate::wait::PATIENCE;
-use crate::world::{World, world};
+use crate::world::World;
 
-/// So many tests have operators at a time.
-static SLOTS: Semaphore = Semaphore::const_new(4);
-
-/// What an operator is started with.
-pub struct Setup {
-    name: String,
-    spaces: usize,
-    /// Name and value; without a value, the flag is left out.
-    flags: Vec<(String, Option<String>)>,
-    environment: Vec<(String, Option<String>)>,
-    idle: bool,
-}
-
-impl Setup {
-    /// So many namespaces.
-    #[must_use]
-    pub fn namespaces(mut self, count: usize) -> Self {
-        self.spaces = count;
-        self
-    }
-
-    /// A flag with its value; it wins over one that the harness or the stack sets.
-    #[must_use]
-    pub fn flag(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
-        let value = value.as_ref().to_string_lossy().into_owned();
-        self.flags.push((name.to_owned(), Some(value)));
-        self
-    }
-
-    /// Without a flag that the harness or the stack sets.
-    #[must_use]
-    pub fn without_flag(mut self, name: &str) -> Self {
-        self.flags.push((name.to_owned(), None));
-        self
-    }
-
-    /// An environment variable.
-    #[must_use]
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), Some(value.to_owned())));
-        self
-    }
-
-    /// Without an environment variable that the harness sets.
-    #[must_use]
-    pub fn without_env(mut self, name: &str) -> Self {
-        self.environment.push((name.to_owned(), None));
-        self
-    }
-
-    /// After so many seconds a settled tenant is compared with Neon again.
-    #[must_use]
-    pub fn resync(self, seconds: f64) -> Self {
-        self.flag("--resync-seconds", seconds.to_string())
-    }
-
-    /// For so many seconds a lost request may still take effect.
-    #[must_use]
-    pub fn create_grace(self, seconds: f64) -> Self {
-        self.flag("--create-grace-seconds", seconds.to_string())
-    }
-
-    /// Migrations from a folder instead of the built-in ones.
-    #[must_use]
-    pub fn migrations(self, folder: &Path) -> Self {
-        self.flag("--tenant-migrations", folder)
-    }
-
-    /// No process yet: `begin` starts one.
-    #[must_use]
-    pub fn idle(mut self) -> Self {
-        self.idle = true;
-        self
-    }
-
-    /// Makes the namespaces and starts the process.
-    pub async fn start(self) -> Result<TestOperator> {
-        let slot = SLOTS.acquire().await?;
-        let world = world()?;
-        let client = world.client().await?;
-        let neon = Emulator::new(world.stack().neon_control_url())?;
-        let operators = Arc::<Mutex<Vec<Child>>>::default();
-        let tag = stack::paths::random_hex(3)?;
-        let mut spaces = Vec::new();
-        for number in 0..self.spaces.max(1) {
-            let namespace = format!("{}-{number}-{tag}", self.name);
-            let object = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
-            let namespaces: Api<Namespace> = Api::all(client.clone());
-            namespaces.create(&PostParams::default(), &object).await.context("namespace")?;
-            spaces.push(Space::new(namespace, client.clone(), neon.clone(), operators.clone()));
-        }
-        let operator = TestOperator {
-            world,
-            setup: Mutex::new(self),
-            spaces,
-            operators,
-            http: reqwest::Client::builder().no_proxy().build()?,
-            _slot: slot,
-        };
-        if !operator.setup().idle {
-            operator.begin().await?;
-        }
-        Ok(operator)
-    }
-}
+pub use setup::Setup;
 
 /// An operator and its namespaces.
 pub struct TestOperator {
@@ -164,14 +57,7 @@ impl TestOperator {
     /// The same, to be set up further.
     #[must_use]
     pub fn named(name: &str) -> Setup {
-        let setup = Setup {
-            name: name.to_owned(),
-            spaces: 1,
-            flags: Vec::new(),
-            environment: Vec::new(),
-            idle: false,
-        };
-        setup.resync(10.0).create_grace(2.0)
+        Setup::new(name).resync(10.0).create_grace(2.0)
     }
 
     fn setup(&self) -> MutexGuard<'_, Setup> {
@@ -185,30 +71,14 @@ impl TestOperator {
     /// The next process gets this flag too; one that comes later wins.
     pub fn set_flag(&self, name: &str, value: impl AsRef<std::ffi::OsStr>) {
         let value = value.as_ref().to_string_lossy().into_owned();
-        self.setup().flags.push((name.to_owned(), Some(value)));
+        self.setup().push_flag(name, value);
     }
 
     /// The command line of this operator.
     pub fn command(&self) -> Result<std::process::Command> {
         let base = self.world.stack().operator()?;
         let namespaces: Vec<&str> = self.spaces.iter().map(|s| s.namespace.as_str()).collect();
-        let setup = self.setup();
-        let mut command = std::process::Command::new(base.get_program());
-        command.args(last_of_each(&base, &setup.flags));
-        command.args(["--namespaces", &namespaces.join(",")]);
-        for (name, value) in base.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        for (name, value) in &setup.environment {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        Ok(command)
+        Ok(self.setup().command(&base, &namespaces))
     }
 
     /// Starts one more process and waits until it listens; a test may have several at once.
@@ -288,18 +158,6 @@ impl TestOperator {
         std::fs::create_dir_all(&folder)?;
         Ok(folder)
     }
-}
-
-/// clap takes a flag once: of several, the last is kept.
-fn last_of_each(base: &std::process::Command, flags: &[(String, Option<String>)]) -> Vec<String> {
-    let own: Vec<String> = base.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let own = own.chunks_exact(2).map(|pair| (pair[0].clone(), Some(pair[1].clone())));
-    let mut kept: Vec<(String, Option<String>)> = Vec::new();
-    for (name, value) in own.chain(flags.iter().cloned()) {
-        kept.retain(|(earlier, _)| *earlier != name);
-        kept.push((name, value));
-    }
-    kept.into_iter().filter_map(|(name, value)| Some([name, value?])).flatten().collect()
 }
 
 /// The address in the line "listening", text or JSON.

@@ -3,7 +3,7 @@
 //! In: nothing. Out: one [`World`], started by the first test that needs it and shared by all; its parts die with the
 //! process. A Kubernetes client belongs to the runtime that made it, so each test takes its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -14,10 +14,14 @@ use kube::{Api, Client};
 use operator::naming::{self, ClusterId};
 use stack::{Options, Stack};
 
+use crate::space::run;
+use crate::wait::{PATIENCE, wait_until};
+
 /// Real parts, and what names in them are made of.
 pub struct World {
     stack: Stack,
     cluster: ClusterId,
+    kubectl_cache: PathBuf,
 }
 
 /// The world of this process; the first call starts it.
@@ -41,7 +45,18 @@ impl World {
         let stack = Stack::start(Options::default())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let cluster = runtime.block_on(cluster_id(stack.kubeconfig()))?;
-        Ok(Self { stack, cluster })
+        let kubectl_cache = stack.scratch_dir()?.join("kubectl");
+        let world = Self { stack, cluster, kubectl_cache };
+        // The API server serves a new kind a moment before kubectl finds it by its short name.
+        let explain = async || run(world.explaining()).await?.success();
+        runtime.block_on(wait_until("kubectl knows tenants", PATIENCE, explain))?;
+        Ok(world)
+    }
+
+    fn explaining(&self) -> Command {
+        let mut command = self.kubectl();
+        command.args(["explain", "vt.spec"]);
+        command
     }
 
     /// The parts themselves.
@@ -49,9 +64,11 @@ impl World {
         &self.stack
     }
 
-    /// kubectl as the administrator.
+    /// kubectl as the administrator; what it remembers of the cluster goes with it.
     pub fn kubectl(&self) -> Command {
-        self.stack.kubectl()
+        let mut command = self.stack.kubectl();
+        command.arg("--cache-dir").arg(&self.kubectl_cache);
+        command
     }
 
     /// A client with all rights, for the runtime that calls.

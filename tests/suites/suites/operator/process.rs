@@ -54,6 +54,7 @@ async fn a_good_key_is_ready_and_a_refused_one_is_not() -> Result<()> {
         })
         .await?;
     }
+    drop(t);
     let t = TestOperator::named("key-refused").env("NEON_API_KEY", "napi_wrong").start().await?;
     t.until("it is unready", None, async || {
         let (status, text) = t.page("/readyz").await?;
