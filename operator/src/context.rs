@@ -75,7 +75,13 @@ impl Context {
 
 /// What is remembered of each tenant, by UID. It saves work and spreads retries; losing it loses nothing.
 #[derive(Default)]
-pub struct Memory(Mutex<HashMap<String, Remembered>>);
+pub struct Memory {
+    tenants: Mutex<HashMap<String, Remembered>>,
+    secrets: Mutex<HashMap<SecretKey, String>>,
+}
+
+/// Namespace and name of a Secret.
+type SecretKey = (String, String);
 
 #[derive(Default)]
 struct Remembered {
@@ -118,7 +124,31 @@ pub struct Settled {
 
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn secrets(&self) -> MutexGuard<'_, HashMap<SecretKey, String>> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The watch shows a Secret of ours in this version, or none any more.
+    pub fn saw_secret(&self, namespace: &str, name: &str, version: Option<String>) {
+        let key = (namespace.to_owned(), name.to_owned());
+        match version {
+            Some(version) => self.secrets().insert(key, version),
+            None => self.secrets().remove(&key),
+        };
+    }
+
+    /// The watch begins anew and shows everything again: what it does not show is gone.
+    pub fn unsee_secrets(&self, namespace: Option<&str>) {
+        self.secrets().retain(|(of, _), _| namespace.is_some_and(|namespace| namespace != of));
+    }
+
+    /// Whether the watch shows the Secret in this very version; if not, it must be asked for.
+    pub fn shows_secret(&self, namespace: &str, name: &str, version: &str) -> bool {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.secrets().get(&key).is_some_and(|shown| shown == version)
     }
 
     /// One more failure in a row; answers how many.
@@ -166,6 +196,11 @@ impl Memory {
     pub fn settled(&self, uid: &str) -> Option<Settled> {
         let settled = self.lock().get(uid)?.settled.clone()?;
         (settled.until > Instant::now()).then_some(settled)
+    }
+
+    /// Whether a pass has looked at the tenant since this process began.
+    pub fn has_met(&self, uid: &str) -> bool {
+        self.lock().contains_key(uid)
     }
 
     /// The tenant is no more.

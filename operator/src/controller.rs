@@ -10,10 +10,11 @@ use std::{
 };
 
 use crds::VectorTenant;
-use futures::{FutureExt, StreamExt, TryStreamExt, future, future::BoxFuture};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future, future::BoxFuture};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
+    core::PartialObjectMeta,
     runtime::{
         Config, Controller, PredicateConfig, WatchStreamExt,
         controller::Action,
@@ -34,53 +35,78 @@ pub struct Prepared {
 
 /// Builds a controller per namespace, or one for all.
 #[must_use]
-pub fn prepare(
-    client: &Client,
-    namespaces: &[String],
-    concurrency: u16,
-    readiness: &Arc<Readiness>,
-) -> Vec<Prepared> {
-    let mut scopes: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
+pub fn prepare(ctx: &Arc<Context>, concurrency: u16, readiness: &Arc<Readiness>) -> Vec<Prepared> {
+    let mut scopes: Vec<Option<&str>> =
+        ctx.namespaces.iter().map(|name| Some(name.as_str())).collect();
     if scopes.is_empty() {
         scopes.push(None);
     }
     let scopes = scopes.into_iter().map(|scope| {
         // Not by the store's own `wait_until_ready`: it wakes one waiter only, and the controller is one.
-        prepare_one(client, scope, concurrency, readiness.expect_list())
+        prepare_one(ctx, scope, concurrency, readiness.expect_list())
     });
     scopes.collect()
 }
 
 fn prepare_one(
-    client: &Client,
+    ctx: &Arc<Context>,
     namespace: Option<&str>,
     concurrency: u16,
     listed: impl Fn() + Send + 'static,
 ) -> Prepared {
-    let (tenants, secrets): (Api<VectorTenant>, Api<Secret>) = match namespace {
+    let client = &ctx.kube;
+    let (tenants, secrets): (Api<VectorTenant>, Api<PartialObjectMeta<Secret>>) = match namespace {
         Some(name) => {
             (Api::namespaced(client.clone(), name), Api::namespaced(client.clone(), name))
         }
         None => (Api::all(client.clone()), Api::all(client.clone())),
     };
     let (store, writer) = reflector::store();
+    let memory = ctx.clone();
     let changes = watcher(tenants, watcher::Config::default())
         .default_backoff()
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                listed();
+        .inspect_ok(move |event| match event {
+            watcher::Event::InitDone => listed(),
+            watcher::Event::Delete(tenant) => {
+                memory.memory.forget(&tenant.uid().unwrap_or_default())
             }
+            watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
         })
         .modify(|tenant| tenant.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects()
         .predicate_filter(what_matters, PredicateConfig::default());
-    // Metadata only, and only what is ours: other people's Secrets are neither read nor kept.
-    let ours = format!("{}={}", crds::MANAGED_BY_LABEL, crds::MANAGED_BY);
     let controller = Controller::for_stream(changes, store.clone())
         .with_config(Config::default().concurrency(concurrency))
-        .owns(secrets, watcher::Config::default().labels(&ours));
+        .owns_stream(watch_secrets(ctx, namespace, secrets));
     Prepared { controller, store }
+}
+
+/// Metadata only, and only what is ours: other people's Secrets are neither read nor kept. The versions that it shows save
+/// asking for a Secret that we have just written ourselves.
+fn watch_secrets(
+    ctx: &Arc<Context>,
+    namespace: Option<&str>,
+    secrets: Api<PartialObjectMeta<Secret>>,
+) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + use<> {
+    let ours = format!("{}={}", crds::MANAGED_BY_LABEL, crds::MANAGED_BY);
+    let (memory, scope) = (ctx.clone(), namespace.map(ToOwned::to_owned));
+    let ctx = ctx.clone();
+    let saw = move |secret: &PartialObjectMeta<Secret>, version| {
+        let namespace = secret.namespace().unwrap_or_default();
+        ctx.memory.saw_secret(&namespace, &secret.name_any(), version);
+    };
+    watcher(secrets, watcher::Config::default().labels(&ours))
+        .default_backoff()
+        .inspect_ok(move |event| match event {
+            watcher::Event::Init => memory.memory.unsee_secrets(scope.as_deref()),
+            watcher::Event::InitApply(secret) | watcher::Event::Apply(secret) => {
+                saw(secret, secret.resource_version());
+            }
+            watcher::Event::Delete(secret) => saw(secret, None),
+            watcher::Event::InitDone => {}
+        })
+        .touched_objects()
 }
 
 /// What of an object makes it worth a pass. The generation also moves when deletion begins.

@@ -86,7 +86,9 @@ fn choose(observed: &Observed, found: &[String]) -> Plan {
     let left = |id: &&String| !observed.gone.contains(*id) && !observed.deleted.contains(*id);
     let mut left = found.iter().filter(left);
     match (left.next(), left.next_back()) {
-        (Some(_), Some(_)) if matches!(observed.secret, Secret::Ours { content: _, intact: _ }) => {
+        (Some(_), Some(_))
+            if matches!(observed.secret, Secret::Ours { content: _, intact: _, version: _ }) =>
+        {
             Plan::Refuse(Refusal::Ambiguous { projects: found.to_vec() })
         }
         (_, Some(youngest)) => Plan::Do(Step::RemoveDuplicate { project: youngest.clone() }),
@@ -133,9 +135,11 @@ fn furnish(
     }
     let wanted = Content::new(desired, direct, pooled);
     match &observed.secret {
-        Secret::Ours { content, intact: true } if content.satisfies(&wanted) => tidy(observed),
+        Secret::Ours { content, intact: true, version: _ } if content.satisfies(&wanted) => {
+            tidy(observed)
+        }
         // Not intact: somebody edited it, or a crash came between its write and the status that names it.
-        Secret::Ours { content: _, intact: _ } | Secret::Missing | Secret::Foreign => {
+        Secret::Ours { content: _, intact: _, version: _ } | Secret::Missing | Secret::Foreign => {
             Plan::Do(Step::WriteSecret)
         }
     }

@@ -108,6 +108,8 @@ impl Error {
                 (None, Reason::NeonRateLimited | Reason::CreationUncertain) => Retry::Backoff,
                 (None, _) => Retry::Seldom,
             },
+            // Refused as invalid, by the server's rules or by an admission webhook: it will be refused again.
+            Self::Kube(error) if is_invalid(error) => Retry::Seldom,
             Self::Kube(_) | Self::Overtaken => Retry::Backoff,
             Self::Database(error) => match error {
                 tenant_db::Error::Mismatch(_)
@@ -143,6 +145,10 @@ impl Error {
         }
         shorten(&text, 900)
     }
+}
+
+fn is_invalid(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 422)
 }
 
 /// The API server's own sentence, instead of all fields of its answer.

@@ -67,7 +67,7 @@ pub fn of_step(step: &Step, outcome: &Outcome) -> Option<Change> {
         (Step::Migrate, Outcome::Migrated(Some(version))) => {
             Change::normal("SchemaMigrated", format!("Applied tenant migrations up to {version}"))
         }
-        (Step::WriteSecret, Outcome::SecretWritten(_)) => {
+        (Step::WriteSecret, Outcome::SecretWritten(_, _)) => {
             Change::normal("SecretWritten", "Wrote the connection Secret")
         }
         (Step::RemoveSecret { name }, _) => Change::normal(
@@ -123,17 +123,22 @@ impl Events {
 
     /// Tells a change.
     pub fn tell(&self, tenant: &VectorTenant, change: Change) {
+        self.note(tenant, &change);
+        if self.queue.try_send((change, tenant.object_ref(&()))).is_err() {
+            self.metrics.event_lost();
+        }
+    }
+
+    /// Logs and counts a change that is no Event.
+    pub fn note(&self, tenant: &VectorTenant, change: &Change) {
         let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
-        let Change { warning, reason, note } = &change;
+        let Change { warning, reason, note } = change;
         if *warning {
             tracing::warn!(namespace, name, reason, "{note}");
         } else {
             tracing::info!(namespace, name, reason, "{note}");
         }
-        self.metrics.event(&change.reason);
-        if self.queue.try_send((change, tenant.object_ref(&()))).is_err() {
-            self.metrics.event_lost();
-        }
+        self.metrics.event(reason);
     }
 }
 

@@ -61,8 +61,7 @@ async fn main() -> anyhow::Result<()> {
         kube: client,
     });
     let readiness = Arc::new(Readiness::default());
-    let prepared =
-        controller::prepare(&ctx.kube, &ctx.namespaces, args.kube.concurrency, &readiness);
+    let prepared = controller::prepare(&ctx, args.kube.concurrency, &readiness);
     let stores = prepared.iter().map(|prepared| prepared.store.clone()).collect();
     registry.register_collector(Box::new(TenantCounts::new(stores)));
 

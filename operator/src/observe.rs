@@ -186,9 +186,9 @@ async fn wanted_secret(
         None => Secret::Missing,
         Some(secret) if !secret::is_owned_by(&secret, &desired.uid) => Secret::Foreign,
         Some(secret) => {
-            let content = Content::of(&secret);
+            let (content, version) = (Content::of(&secret), secret.resource_version());
             let recorded = status.binding.as_ref().and_then(|binding| binding.revision.as_ref());
-            Secret::Ours { intact: recorded == Some(&content.revision()), content }
+            Secret::Ours { intact: recorded == Some(&content.revision()), content, version }
         }
     })
 }

@@ -212,6 +212,8 @@ pub enum Secret {
         content: Content,
         /// Whether that is what we wrote: its revision is the one in the status.
         intact: bool,
+        /// The object's version when it held that.
+        version: Option<String>,
     },
 }
 
@@ -236,8 +238,8 @@ pub enum Outcome {
     Changed(Box<LiveProject>),
     /// Migrations are applied up to this version.
     Migrated(Option<i64>),
-    /// The Secret holds this now.
-    SecretWritten(Content),
+    /// The Secret holds this since that version.
+    SecretWritten(Content, Option<String>),
     /// The old Secret is gone.
     OldSecretRemoved,
     /// A project's deletion was accepted; it is not proven gone yet.
@@ -271,7 +273,9 @@ impl Observed {
             Outcome::Operations(operations) => self.operations = operations,
             Outcome::Connection(connection) => self.connection = connection,
             Outcome::Migrated(version) => self.schema_version = version,
-            Outcome::SecretWritten(content) => self.secret = Secret::Ours { content, intact: true },
+            Outcome::SecretWritten(content, version) => {
+                self.secret = Secret::Ours { content, intact: true, version };
+            }
             Outcome::OldSecretRemoved => self.old_secret = None,
             Outcome::Deleted(id) => {
                 self.deleted.insert(id);

@@ -3,11 +3,13 @@
 //! In: the object as the cache has it. Out: when to look again. Whatever a pass learns beside the status is forgotten
 //! when it ends, or when the process is killed; the next pass finds it again by name.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use crds::{ConditionType, Reason, VectorTenant, VectorTenantStatus};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 use kube::ResourceExt;
 
 use crate::{
@@ -21,7 +23,6 @@ use crate::{
     observe::{observe, observe_deletion},
     observed::{Intent, Observed, Outcome, Secret},
     plan::{Plan, Refusal, Step},
-    secret::Content,
     status::{self, Verdict},
 };
 
@@ -85,25 +86,40 @@ async fn whole(ctx: &Context, cached: &VectorTenant, uid: &str) -> Result<Option
     if let Some(left) = still_settled(ctx, cached, uid).await? {
         return Ok(Some(left));
     }
-    // The cache may not have our own last write yet.
-    let tenants = ctx.tenants(&cached.namespace().unwrap_or_default());
-    let newest = tenants.get_opt(&cached.name_any()).await?;
-    let Some(tenant) = newest.filter(|newest| newest.uid().as_deref() == Some(uid)) else {
+    let Some(tenant) = newest(ctx, cached, uid).await? else {
         ctx.memory.forget(uid);
         return Ok(None);
     };
+    let tenant = tenant.as_ref();
     let subject = Subject {
         uid: uid.to_owned(),
         project_name: naming::project_name(&ctx.cluster, uid),
-        desired: Desired::new(&tenant, &ctx.cluster),
-        known: Known::new(&tenant),
-        tenant: &tenant,
+        desired: Desired::new(tenant, &ctx.cluster),
+        known: Known::new(tenant),
+        tenant,
     };
     if tenant.metadata.deletion_timestamp.is_some() {
         delete(ctx, &subject).await
     } else {
         converge(ctx, &subject).await
     }
+}
+
+/// The object as the pass begins with it. The cache may lag behind our own last write; where it shows no trace of us,
+/// the object is new, and the first write meets a conflict if it is not.
+async fn newest<'a>(
+    ctx: &Context,
+    cached: &'a VectorTenant,
+    uid: &str,
+) -> Result<Option<Cow<'a, VectorTenant>>, Error> {
+    let unseen = |status: &VectorTenantStatus| status.conditions.is_empty();
+    let untouched = cached.finalizers().is_empty() && cached.status.as_ref().is_none_or(unseen);
+    if untouched && cached.metadata.deletion_timestamp.is_none() && !ctx.memory.has_met(uid) {
+        return Ok(Some(Cow::Borrowed(cached)));
+    }
+    let tenants = ctx.tenants(&cached.namespace().unwrap_or_default());
+    let newest = tenants.get_opt(&cached.name_any()).await?;
+    Ok(newest.filter(|newest| newest.uid().as_deref() == Some(uid)).map(Cow::Owned))
 }
 
 /// Our own write of a Secret wakes us up again; a tenant that is exactly as we left it needs no second pass.
@@ -123,10 +139,15 @@ async fn still_settled(
         return Ok(None);
     }
     let (name, version) = &settled.secret;
-    let secrets = ctx.secrets(&tenant.namespace().unwrap_or_default());
-    let secret = secrets.get_metadata_opt(name).await?;
+    let namespace = tenant.namespace().unwrap_or_default();
+    let left = Some(settled.until.saturating_duration_since(Instant::now()));
+    if version.as_ref().is_some_and(|version| ctx.memory.shows_secret(&namespace, name, version)) {
+        return Ok(left);
+    }
+    // The watch may lag behind, or have begun anew.
+    let secret = ctx.secrets(&namespace).get_metadata_opt(name).await?;
     let unchanged = secret.is_some_and(|secret| secret.resource_version() == *version);
-    Ok(unchanged.then(|| settled.until.saturating_duration_since(Instant::now())))
+    Ok(left.filter(|_| unchanged))
 }
 
 async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>, Error> {
@@ -182,22 +203,17 @@ async fn after(
         Plan::Refuse(_) => Some(jittered(SELDOM.min(ctx.resync))),
         Plan::Do(_) => None,
     };
-    let mut settled = None;
-    if let (Plan::Converged, Some(next)) = (plan, next) {
-        let secrets = ctx.secrets(&desired.namespace);
-        // Somebody may have edited it since this pass saw or wrote it: that is not how it was left.
-        let as_left = |secret: &core::Secret| match &observed.secret {
-            Secret::Ours { content, intact: _ } => Content::of(secret).satisfies(content),
-            Secret::Missing | Secret::Foreign => false,
-        };
-        let secret = secrets.get_opt(&desired.secret_name).await?.filter(as_left);
-        settled = secret.map(|secret| Settled {
-            generation: subject.tenant.metadata.generation,
-            adopt: desired.adopt.clone(),
-            secret: (desired.secret_name.clone(), secret.resource_version()),
-            until: Instant::now() + next,
-        });
-    }
+    let settled = match (plan, next, &observed.secret) {
+        (Plan::Converged, Some(next), Secret::Ours { content: _, intact: true, version }) => {
+            Some(Settled {
+                generation: subject.tenant.metadata.generation,
+                adopt: desired.adopt.clone(),
+                secret: (desired.secret_name.clone(), version.clone()),
+                until: Instant::now() + next,
+            })
+        }
+        _ => None,
+    };
     ctx.memory.passed(&subject.uid, settled);
     Ok(next)
 }
@@ -268,7 +284,15 @@ fn learn(
 ) {
     tracing::debug!(tenant = subject.tenant.name_any(), step = step.name(), ?outcome, "step done");
     if let Some(change) = events::of_step(step, &outcome) {
-        ctx.events.tell(subject.tenant, change);
+        // On the way to the first Ready, which is an Event of its own, the way of its parts is for the log.
+        let first_time =
+            subject.tenant.status.as_ref().is_none_or(|status| status.ready_at.is_none());
+        match step {
+            Step::Migrate | Step::WriteSecret if first_time => {
+                ctx.events.note(subject.tenant, &change);
+            }
+            _ => ctx.events.tell(subject.tenant, change),
+        }
     }
     observed.learn(outcome);
 }
@@ -335,11 +359,8 @@ fn turn(old: Option<&VectorTenantStatus>, new: &VectorTenantStatus) -> Option<Ch
     {
         return Some(Change { warning: true, reason, note });
     }
-    let was_ready_once = old.is_some_and(|old| old.ready_at.is_some());
     match changed(ConditionType::Ready) {
-        Some((true, reason, note)) if was_ready_once => {
-            Some(Change { warning: false, reason, note })
-        }
+        Some((true, reason, note)) => Some(Change { warning: false, reason, note }),
         Some(_) | None => None,
     }
 }

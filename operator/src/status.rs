@@ -13,10 +13,9 @@ use crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{
-    Resource, ResourceExt,
-    api::{Patch, PatchParams},
+    ResourceExt,
+    api::{ObjectMeta, PostParams},
 };
-use serde_json::json;
 
 use crate::{
     act::Known,
@@ -136,7 +135,8 @@ fn keep_facts(new: &mut VectorTenantStatus, desired: Option<&Desired>, observed:
     if let (Intent::Earlier(_) | Intent::ThisPass(_), Some(desired)) = (&observed.intent, desired) {
         new.project_name = Some(desired.project_name.clone());
     }
-    if let (Secret::Ours { content, intact: true }, Some(desired)) = (&observed.secret, desired)
+    if let (Secret::Ours { content, intact: true, version: _ }, Some(desired)) =
+        (&observed.secret, desired)
         && observed.old_secret.is_none()
     {
         // While the Secret of an earlier name is still there, the status goes on naming it: it must be removed.
@@ -171,7 +171,8 @@ fn judge_parts(
     let live = matches!(observed.project, Project::Live(_));
     let project_done = live && observed.operations == Operations::Done;
     let schema_done = project_done && observed.schema_version >= newest && newest.is_some();
-    let secret_done = matches!(observed.secret, Secret::Ours { content: _, intact: true });
+    let secret_done =
+        matches!(observed.secret, Secret::Ours { content: _, intact: true, version: _ });
     let usable = live && observed.schema_version.is_some() && secret_done;
     let id = new.project_id.as_deref().unwrap_or_default();
     let schema = new.schema_version.unwrap_or_default();
@@ -244,20 +245,24 @@ pub async fn write(
     new: &VectorTenantStatus,
 ) -> Result<(), Error> {
     let tenants = ctx.tenants(&tenant.namespace().unwrap_or_default());
-    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
     for _ in 0..MOST_WRITES {
-        let patch = json!({
-            "apiVersion": VectorTenant::api_version(&()),
-            "kind": VectorTenant::kind(&()),
-            "metadata": {"uid": tenant.uid(), "resourceVersion": known.version()},
-            "status": new,
-        });
-        match tenants.patch_status(&tenant.name_any(), &params, &Patch::Apply(&patch)).await {
+        // Replaced as a whole and not applied: nobody else has a share in it, and it costs the API server half as much.
+        let mut object = VectorTenant { status: Some(new.clone()), ..tenant.clone() };
+        object.metadata = ObjectMeta {
+            name: tenant.metadata.name.clone(),
+            namespace: tenant.metadata.namespace.clone(),
+            uid: tenant.metadata.uid.clone(),
+            resource_version: known.version(),
+            ..ObjectMeta::default()
+        };
+        match tenants.replace_status(&tenant.name_any(), &params, &object).await {
             Ok(written) => {
                 known.wrote(&written);
                 return Ok(());
             }
             Err(kube::Error::Api(status)) if status.is_conflict() => {}
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Err(Error::Overtaken),
             Err(error) => return Err(error.into()),
         }
         // The object changed: its spec or a label, most likely, and that is no reason to forget what was found.

@@ -117,11 +117,11 @@ pub(super) async fn write_secret(
     // What somebody else wrote into our Secret is taken back; a Secret that somebody else made in this very
     // moment is not: then the apply meets a conflict, and the next pass sees whose it is.
     let params = match &observed.secret {
-        Secret::Ours { content: _, intact: _ } => params.force(),
+        Secret::Ours { content: _, intact: _, version: _ } => params.force(),
         Secret::Missing | Secret::Foreign => params,
     };
     let secrets = ctx.secrets(&desired.namespace);
-    let written = secrets.patch(&desired.secret_name, &params, &Patch::Apply(&secret)).await?;
+    let mut written = secrets.patch(&desired.secret_name, &params, &Patch::Apply(&secret)).await?;
     // An apply leaves keys that somebody else put in; a consumer that mounts the Secret would read them.
     let strange = Content::of(&written).keys_beside(&content);
     if !strange.is_empty() {
@@ -129,9 +129,9 @@ pub(super) async fn write_secret(
             strange.into_iter().map(|key| (key, None)).collect::<BTreeMap<_, Option<()>>>();
         let patch = json!({"metadata": {"uid": written.uid()}, "data": without});
         let params = PatchParams::default();
-        secrets.patch(&desired.secret_name, &params, &Patch::Merge(&patch)).await?;
+        written = secrets.patch(&desired.secret_name, &params, &Patch::Merge(&patch)).await?;
     }
-    Ok(Outcome::SecretWritten(content))
+    Ok(Outcome::SecretWritten(content, written.resource_version()))
 }
 
 pub(super) async fn remove_secret(

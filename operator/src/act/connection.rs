@@ -41,7 +41,7 @@ async fn uri(ctx: &Context, live: &LiveProject, pooled: bool) -> Result<Connecti
 
 /// An intact Secret whose direct way is still right saves asking for the pooled one.
 fn unchanged_pooled(observed: &Observed, direct: &ConnectionUri) -> Option<ConnectionUri> {
-    let Secret::Ours { content, intact: true } = &observed.secret else {
+    let Secret::Ours { content, intact: true, version: _ } = &observed.secret else {
         return None;
     };
     let same = content.get("uri") == Some(direct.expose());
@@ -50,8 +50,12 @@ fn unchanged_pooled(observed: &Observed, direct: &ConnectionUri) -> Option<Conne
 
 fn kept_password(observed: &Observed) -> Option<SecretString> {
     match &observed.secret {
-        Secret::Ours { content, intact: true } => content.get("password").map(SecretString::from),
-        Secret::Ours { content: _, intact: false } | Secret::Missing | Secret::Foreign => None,
+        Secret::Ours { content, intact: true, version: _ } => {
+            content.get("password").map(SecretString::from)
+        }
+        Secret::Ours { content: _, intact: false, version: _ }
+        | Secret::Missing
+        | Secret::Foreign => None,
     }
 }
 

@@ -107,7 +107,9 @@ impl World {
             connection: Connection::Unknown,
             schema_version: self.schema.filter(|_| self.status_project.is_some()),
             secret: match &self.secret {
-                Some(content) => Secret::Ours { content: content.clone(), intact: true },
+                Some(content) => {
+                    Secret::Ours { content: content.clone(), intact: true, version: None }
+                }
                 None => Secret::Missing,
             },
             old_secret: self.old_secret.then(|| "old".to_owned()),
@@ -180,7 +182,7 @@ impl World {
                 let (direct, pooled) = uris();
                 let content = Content::new(want, &direct, &pooled);
                 self.secret = Some(content.clone());
-                Outcome::SecretWritten(content)
+                Outcome::SecretWritten(content, None)
             }
             Step::RemoveSecret { name: _ } => {
                 self.old_secret = false;
@@ -450,7 +452,7 @@ fn a_secret_whose_write_was_not_recorded_is_written_again() {
     (observed.operations, observed.connection) =
         (Operations::Done, Connection::Known { direct, pooled });
     let mut plan = |intact| {
-        observed.secret = Secret::Ours { content: content.clone(), intact };
+        observed.secret = Secret::Ours { content: content.clone(), intact, version: None };
         decide(&want, &observed, &circumstances(&world))
     };
     assert_eq!(plan(false), Plan::Do(Step::WriteSecret));

@@ -43,7 +43,7 @@ fn settled() -> Observed {
         operations: Operations::Done,
         connection: Connection::Known { direct, pooled },
         schema_version: Some(1),
-        secret: Secret::Ours { content, intact: true },
+        secret: Secret::Ours { content, intact: true, version: None },
         old_secret: None,
         deleted: BTreeSet::new(),
         gone: BTreeSet::new(),

@@ -7,6 +7,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
 #[tokio::test]
+async fn an_organization_owns_the_projects_and_is_searched() -> Result<()> {
+    let setup = TestOperator::named("org").env("NEON_ORG_ID", "org-acceptance-1");
+    let t = setup.start().await?;
+    t.apply("acme", json!({})).await?;
+    let id = project_id(&t.wait_ready("acme").await?)?;
+    assert_eq!(t.neon.project(&id).await?["project"]["org_id"], "org-acceptance-1");
+    t.delete("acme").await?;
+    t.wait_gone("acme").await
+}
+
+#[tokio::test]
 async fn a_new_tenant_becomes_ready_and_its_status_tells_all() -> Result<()> {
     let t = TestOperator::start("ready").await?;
     t.apply("acme", json!({"region": "aws-eu-central-1", "historyRetentionSeconds": 3600})).await?;

@@ -147,7 +147,7 @@ async fn an_idle_operator_ends_at_once() -> Result<()> {
     let status = t.end().await?;
     assert_eq!(status.code(), Some(0));
     // Whatever it had to tell was told before it ended.
-    t.wait_event("acme", "SecretWritten").await.map(drop)
+    t.wait_event("acme", "Ready").await.map(drop)
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn json_logs_are_json() -> Result<()> {
             told.push(line["reason"].as_str().unwrap_or_default().to_owned());
         }
     }
-    assert_eq!(told, ["ProjectCreated", "SchemaMigrated", "SecretWritten"]);
+    assert_eq!(told, ["ProjectCreated", "SchemaMigrated", "SecretWritten", "Ready"]);
     Ok(())
 }
 

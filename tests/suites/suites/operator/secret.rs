@@ -3,7 +3,7 @@
 //! In: Secrets that are deleted, edited, renamed, or somebody else's. Out: the Secret as declared, in the end, and
 //! other people's Secrets untouched.
 
-use acceptance::{Binding, Space, TestOperator, project_id};
+use acceptance::{Binding, PATIENCE, Space, TestOperator, project_id, wait_until};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
@@ -180,5 +180,59 @@ async fn a_new_password_reaches_it_at_the_next_resync() -> Result<()> {
     assert_ne!(after.get("password")?, before.get("password")?);
     ensure!(before.connect().await.is_err(), "the old password still works");
     after.connect().await?;
+    t.wait_ready("acme").await.map(drop)
+}
+
+/// A cluster's admission policy that takes no Secret of this type in the namespace, once it is in force.
+async fn forbid_secrets(t: &TestOperator) -> Result<()> {
+    let name = format!("no-secrets.{}", t.namespace);
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": t.namespace}},
+                "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"], "operations": ["CREATE", "UPDATE"]}],
+            },
+            "validations": [{"expression": "false", "message": "Secrets come from the vault", "reason": "Invalid"}],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]},
+    });
+    let folder = t.folder()?;
+    for (file, object) in [("policy.json", policy), ("binding.json", binding)] {
+        let path = folder.join(file);
+        std::fs::write(&path, object.to_string())?;
+        t.kubectl(&["apply", "-f", &path.display().to_string()]).await?.success()?;
+    }
+    wait_until("the policy is in force", PATIENCE, async || {
+        let tried = ["create", "secret", "generic", "probe", "--dry-run=server"];
+        ensure!(t.kubectl(&tried).await?.code != Some(0), "a Secret is still taken");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_that_the_clusters_policy_refuses_needs_a_person() -> Result<()> {
+    let t = TestOperator::start("secret-forbidden").await?;
+    forbid_secrets(&t).await?;
+    t.apply("acme", json!({})).await?;
+    let told = t.wait_condition("acme", "Stalled", "True", "KubernetesError").await?;
+    ensure!(told.message.contains("Secrets come from the vault"), "{}", told.message);
+    let name = format!("no-secrets.{}", t.namespace);
+    for kind in ["validatingadmissionpolicybinding", "validatingadmissionpolicy"] {
+        t.kubectl(&["delete", kind, &name]).await?.success()?;
+    }
+    wait_until("Secrets are taken again", PATIENCE, async || {
+        let tried = ["create", "secret", "generic", "probe", "--dry-run=server"];
+        t.kubectl(&tried).await?.success().map(drop)
+    })
+    .await?;
+    // A change of the declaration is how a person says "try again".
+    t.apply("acme", json!({"autoscaling": {"max": "1"}})).await?;
     t.wait_ready("acme").await.map(drop)
 }
