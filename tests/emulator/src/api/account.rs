@@ -82,20 +82,25 @@ pub(crate) async fn auth(State(app): State<Shared>) -> Reply {
     ok(json!({ "account_id": account, "auth_method": method }))
 }
 
+/// Id, name, whether it is the default, latitude and longitude, as Neon lists them.
+const REGIONS: [(&str, &str, bool, &str, &str); 7] = [
+    ("aws-us-east-1", "US East 1 (N. Virginia)", false, "38.13", "-78.45"),
+    ("aws-us-east-2", "US East 2 (Ohio)", true, "39.96", "-83"),
+    ("aws-us-west-2", "US West 2 (Oregon)", false, "46.15", "-123.88"),
+    ("aws-eu-central-1", "Europe (Frankfurt)", false, "50.11", "8.68"),
+    ("aws-ap-southeast-1", "Asia Pacific (Singapore)", false, "1.37", "103.8"),
+    ("aws-ap-southeast-2", "Asia Pacific (Sydney)", false, "-33.86", "151.2"),
+    ("azure-eastus2", "Azure East US 2 (Virginia)", false, "36.66", "-78.38"),
+];
+
+/// Whether Neon has a region of that id.
+pub(crate) fn is_region(id: &str) -> bool {
+    REGIONS.iter().any(|(known, ..)| *known == id)
+}
+
 pub(crate) async fn regions() -> Reply {
-    let regions: Value = [
-        ("aws-us-east-1", "US East 1 (N. Virginia)", false, "38.13", "-78.45"),
-        ("aws-us-east-2", "US East 2 (Ohio)", true, "39.96", "-83"),
-        ("aws-us-west-2", "US West 2 (Oregon)", false, "46.15", "-123.88"),
-        ("aws-eu-central-1", "Europe (Frankfurt)", false, "50.11", "8.68"),
-        ("aws-ap-southeast-1", "Asia Pacific (Singapore)", false, "1.37", "103.8"),
-        ("aws-ap-southeast-2", "Asia Pacific (Sydney)", false, "-33.86", "151.2"),
-        ("azure-eastus2", "Azure East US 2 (Virginia)", false, "36.66", "-78.38"),
-    ]
-    .iter()
-    .map(|(id, name, default, lat, long)| {
+    let regions = REGIONS.iter().map(|(id, name, default, lat, long)| {
         json!({ "region_id": id, "name": name, "default": default, "geo_lat": lat, "geo_long": long })
-    })
-    .collect();
-    ok(json!({ "regions": regions }))
+    });
+    ok(json!({ "regions": regions.collect::<Value>() }))
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{branch_of, existing, lifecycle, settled, visible};
+use super::{account, branch_of, existing, lifecycle, settled, visible};
 use crate::app::{Shared, now};
 use crate::gate::Context;
 use crate::reply::{ApiError, Reply, created, ok};
@@ -50,6 +50,11 @@ fn check_create(app: &Shared, wanted: &ProjectCreate) -> Result<(), ApiError> {
     requests::compute(wanted.autoscaling_limit_min_cu, wanted.autoscaling_limit_max_cu)?;
     if let Some(settings) = &wanted.default_endpoint_settings {
         requests::endpoint_settings(settings)?;
+    }
+    if let Some(region) = wanted.region_id.as_deref().filter(|id| !account::is_region(id)) {
+        return Err(ApiError::refused(format!(
+            "region {region:?} does not exist: GET /regions lists them"
+        )));
     }
     if wanted.branch.annotations.len() > 50 {
         return Err(ApiError::body("branch.annotations (more than 50 properties)"));

@@ -49,6 +49,17 @@ async fn a_key_that_may_not_create() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_region_that_neon_does_not_have() -> Result<()> {
+    let t = TestOperator::start("region").await?;
+    t.apply("far", json!({ "region": "aws-mars-1" })).await?;
+    let told = t.wait_condition("far", "Stalled", "True", "NeonRefused").await?;
+    ensure!(told.message.contains("aws-mars-1"), "{}", told.message);
+    // Nothing was made, and its region cannot be changed: it goes away without leaving anything.
+    t.delete("far").await?;
+    t.wait_gone("far").await
+}
+
+#[tokio::test]
 async fn a_uri_that_neon_does_not_give() -> Result<()> {
     let case = Case::new("uri-refused").await?;
     let words = "storing passwords is disabled";
