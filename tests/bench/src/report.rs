@@ -14,6 +14,7 @@ pub(crate) fn text(results: &Results) -> String {
     let loads: Vec<&str> = results.repetitions.iter().map(|r| r.load.as_str()).collect();
     let mut text = format!(
         "\n{}, {}; {} repetitions of {} tenants one at a time and {} at once; medians (ranges)\n\
+         the control plane on the same processors, etcd and API server with GOGC={}; \
          floor: role, database, log-in over TLS and schema by the same SQL, one at a time and over {} connections\n\
          load averages before each repetition: {}; others had {} of the busy time\n",
         setting.processors,
@@ -21,6 +22,7 @@ pub(crate) fn text(results: &Results) -> String {
         results.repetitions.len(),
         setting.singles,
         setting.tenants,
+        stack::GOGC,
         setting.floor_connections,
         loads.join(" | "),
         phases::share_of_others(results),

@@ -21,6 +21,10 @@ use crate::run::{Run, Stop};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How much the heaps of etcd and the API server grow before Go collects garbage, in percent. Here they share two cores with
+/// everything that is tested and measured; on a cluster of its own a control plane has processors to itself.
+pub const GOGC: &str = "400";
+
 /// The garbage collector, the namespace controller and what ServiceAccounts need: enough for custom resources.
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,\
 serviceaccount-token-controller,clusterrole-aggregation-controller,root-ca-certificate-publisher-controller";
@@ -41,10 +45,10 @@ pub(crate) fn start_api(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<A
         let data = run.subfolder(&format!("etcd-{clients}"))?;
         std::fs::set_permissions(&data, Permissions::from_mode(0o700))?;
         let mut etcd = Command::new(&tools.etcd);
-        etcd.arg("--data-dir").arg(data).args(etcd_flags(clients, peers));
+        etcd.arg("--data-dir").arg(data).args(etcd_flags(clients, peers)).env("GOGC", GOGC);
         let etcd = run.spawn("etcd", &etcd, None, Stop::Kill)?;
         let mut server = Command::new(&tools.apiserver);
-        server.args(apiserver_flags(clients, secure, certs));
+        server.args(apiserver_flags(clients, secure, certs)).env("GOGC", GOGC);
         let server = run.spawn("kube-apiserver", &server, None, Stop::Kill)?;
 
         let cluster = kubeconfig::own_cluster(secure, certs);

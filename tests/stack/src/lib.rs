@@ -29,6 +29,7 @@ mod stack;
 mod user;
 
 pub use child::{Child, poll};
+pub use control_plane::GOGC;
 pub use options::Options;
 pub use paths::binary;
 pub use stack::Stack;

@@ -174,9 +174,10 @@ impl<'a> Demo<'a> {
             "{project:?} is not among {before:?}"
         );
         self.run(&["delete", "vt", "acme", "--timeout=60s"])?;
-        println!("\n   $ curl -H \"Authorization: Bearer $NEON_API_KEY\" $NEON_API_URL/projects");
         let after = self.projects()?;
-        n::tell(&format!("projects before: {}; now: {}", listed(&before), listed(&after)));
+        let (before, now) = (listed(&before), listed(&after));
+        println!();
+        n::tell(&format!("Neon's list of projects, before: {before}; now: {now}"));
         ensure!(!after.contains(&project), "the project {project} is still there");
         let refused = |typed: &str, command: &mut Command| n::run_to_see_it_refused(typed, command);
         refused(
