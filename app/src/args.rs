@@ -1,0 +1,296 @@
+//! Configuration: every flag, its environment name and its default. The only place that reads the environment.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+/// People sign up, get their own vector database, and search their PDFs in it.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry-app", version)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the app.
+    Serve(Box<Serve>),
+    /// Bring the main database's schema up to date, and end.
+    Migrate(DatabaseArgs),
+    /// Read a PDF from standard input and write its pages as lines of JSON: what `serve` starts for each document.
+    #[command(hide = true)]
+    Extract(ExtractArgs),
+}
+
+/// `serve`
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// The main database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Tenants.
+    #[command(flatten)]
+    pub tenants: TenantArgs,
+    /// Sign-in.
+    #[command(flatten)]
+    pub sign_in: SignInArgs,
+    /// Documents.
+    #[command(flatten)]
+    pub documents: DocumentArgs,
+    /// Models.
+    #[command(flatten)]
+    pub models: ModelArgs,
+    /// The process.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+/// The main database.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Main database")]
+pub struct DatabaseArgs {
+    /// Connection string of the main database: users, sessions, documents' names, jobs. Prefer the environment.
+    #[arg(long, env, hide_env_values = true)]
+    pub database_url: SecretString,
+
+    /// Most connections to the main database.
+    #[arg(long, env, default_value = "16", value_parser = clap::value_parser!(u32).range(4..=1000))]
+    pub database_connections: u32,
+}
+
+/// Tenants: objects in Kubernetes, databases behind them.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Tenants")]
+pub struct TenantArgs {
+    /// Kubeconfig; left out, the usual places and then the pod's own account.
+    #[arg(long, env)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Namespace of the tenants' VectorTenant objects and Secrets. It should hold nothing else.
+    #[arg(long, env = "TENANTRY_APP_NAMESPACE", default_value = "tenants")]
+    pub namespace: String,
+
+    /// Neon region of new tenants.
+    #[arg(long, env, default_value = "aws-us-east-1")]
+    pub tenant_region: String,
+
+    /// Smallest compute of new tenants, in compute units.
+    #[arg(long, env, default_value = "0.25")]
+    pub tenant_min_cu: String,
+
+    /// Largest compute of new tenants, in compute units.
+    #[arg(long, env, default_value = "1")]
+    pub tenant_max_cu: String,
+
+    /// PEM file of a certificate authority to trust beside the public ones for tenant databases.
+    #[arg(long, env)]
+    pub tenant_db_ca_file: Option<PathBuf>,
+
+    /// Tenants whose database connections are kept open at the same time; the least recently used are closed.
+    #[arg(long, env, default_value = "200", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub tenant_pools: u64,
+
+    /// Most connections to one tenant's database.
+    #[arg(long, env, default_value = "4", value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub tenant_connections: u32,
+
+    /// Seconds after which an unused connection is closed, so that the database can sleep.
+    #[arg(long, env, default_value = "60", value_parser = seconds)]
+    pub tenant_idle_seconds: Duration,
+
+    /// Seconds that a request waits for a tenant's database, a cold start included.
+    #[arg(long, env, default_value = "20", value_parser = seconds)]
+    pub tenant_connect_seconds: Duration,
+}
+
+/// Who may sign in, and how.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Sign-in")]
+pub struct SignInArgs {
+    /// Address under which people reach the app, such as https://chat.example.com.
+    #[arg(long, env, default_value = "http://127.0.0.1:8090")]
+    pub public_url: Url,
+
+    /// OpenID Connect issuer, such as https://accounts.google.com.
+    #[arg(long, env, requires = "oidc_client_id")]
+    pub oidc_issuer: Option<Url>,
+
+    /// Client id at the issuer.
+    #[arg(long, env)]
+    pub oidc_client_id: Option<String>,
+
+    /// Client secret at the issuer; left out for a public client. Prefer the environment.
+    #[arg(long, env, hide_env_values = true)]
+    pub oidc_client_secret: Option<SecretString>,
+
+    /// What the sign-in button calls the issuer.
+    #[arg(long, env, default_value = "your organization")]
+    pub oidc_name: String,
+
+    /// Anyone may sign in under any name, without a password. For demonstrations on this machine only.
+    #[arg(long, env)]
+    pub demo_login: bool,
+
+    /// Hours without a request after which a session ends.
+    #[arg(long, env, default_value = "24", value_parser = clap::value_parser!(u32).range(1..=8760))]
+    pub session_idle_hours: u32,
+
+    /// Hours after which a session ends in any case.
+    #[arg(long, env, default_value = "168", value_parser = clap::value_parser!(u32).range(1..=8760))]
+    pub session_hours: u32,
+
+    /// Addresses of proxies whose X-Forwarded-For is believed, comma-separated, such as 10.0.0.0/8.
+    #[arg(long, env, value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Documents and their limits.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Documents")]
+pub struct DocumentArgs {
+    /// Where files are kept: a folder, or s3://bucket/prefix.
+    #[arg(long, env, default_value = "data/files")]
+    pub files: String,
+
+    /// Endpoint of an S3-compatible server; left out, that of Amazon.
+    #[arg(long, env)]
+    pub s3_endpoint: Option<Url>,
+
+    /// Region of the bucket.
+    #[arg(long, env, default_value = "us-east-1")]
+    pub s3_region: String,
+
+    /// Access key of the bucket.
+    #[arg(long, env)]
+    pub s3_access_key_id: Option<String>,
+
+    /// Secret key of the bucket. Prefer the environment.
+    #[arg(long, env, hide_env_values = true)]
+    pub s3_secret_access_key: Option<SecretString>,
+
+    /// Most documents of one tenant.
+    #[arg(long, env, default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_documents: u32,
+
+    /// Most bytes of one file, in megabytes of 1,048,576.
+    #[arg(long, env, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_megabytes: u32,
+
+    /// Most pages of one document.
+    #[arg(long, env, default_value = "500", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_pages: u32,
+
+    /// Documents that are read and embedded at the same time.
+    #[arg(long, env, default_value = "2", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub ingest_workers: u32,
+
+    /// Megabytes of memory that reading one PDF may take.
+    #[arg(long, env, default_value = "512", value_parser = clap::value_parser!(u32).range(128..=65_536))]
+    pub extract_megabytes: u32,
+
+    /// Seconds that reading one PDF may take.
+    #[arg(long, env, default_value = "120", value_parser = seconds)]
+    pub extract_seconds: Duration,
+}
+
+/// Models, behind an API like OpenAI's.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Models")]
+pub struct ModelArgs {
+    /// Root of the embedding API: OpenAI, Ollama, vLLM, or any other of that kind.
+    #[arg(long, env, default_value = "https://api.openai.com/v1")]
+    pub embedding_url: Url,
+
+    /// Key of the embedding API. Prefer the environment.
+    #[arg(long, env, hide_env_values = true)]
+    pub embedding_key: Option<SecretString>,
+
+    /// Name of the embedding model.
+    #[arg(long, env, default_value = "text-embedding-3-small")]
+    pub embedding_model: String,
+
+    /// Number of dimensions that the model gives; new tenants' databases are made for it.
+    #[arg(long, env, default_value = "1536", value_parser = clap::value_parser!(i32).range(1..=4000))]
+    pub embedding_dimensions: i32,
+
+    /// Passages in one request to the model.
+    #[arg(long, env, default_value = "32", value_parser = clap::value_parser!(u32).range(1..=2048))]
+    pub embedding_batch: u32,
+
+    /// Requests to the model at the same time, over all documents and searches.
+    #[arg(long, env, default_value = "4", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub embedding_concurrency: u32,
+
+    /// Seconds that one request to the model may take.
+    #[arg(long, env, default_value = "60", value_parser = seconds)]
+    pub embedding_seconds: Duration,
+}
+
+/// The process.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Process")]
+pub struct ProcessArgs {
+    /// Address that people's browsers (or a proxy) connect to.
+    #[arg(long, env = "TENANTRY_APP_LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+
+    /// Address of /metrics, /livez and /readyz.
+    #[arg(long, env = "TENANTRY_APP_ADMIN_LISTEN", default_value = "127.0.0.1:8091")]
+    pub admin_listen: SocketAddr,
+
+    /// Requests per minute that one person may make to a costly route (upload, search); others are ten times as many.
+    #[arg(long, env, default_value = "60", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub requests_per_minute: u32,
+
+    /// Form of the log.
+    #[arg(long, env = "TENANTRY_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Which log lines, after `tracing_subscriber::EnvFilter`.
+    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn")]
+    pub log_filter: String,
+}
+
+/// `extract`
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ExtractArgs {
+    /// Most pages.
+    #[arg(long)]
+    pub max_pages: u32,
+    /// Megabytes of memory.
+    #[arg(long)]
+    pub megabytes: u32,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value < 1e9 => Ok(Duration::from_secs_f64(value)),
+        Ok(_) | Err(_) => Err("a number of seconds above 0 is needed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,73 @@
+//! The demonstration's sign-in: anyone, under any name, without a password. It exists only with its flag, and the flag only
+//! works where nobody else can reach the app.
+
+use std::net::SocketAddr;
+
+use crate::args::SignInArgs;
+
+/// The issuer of people who signed in so.
+pub const ISSUER: &str = "demo";
+
+/// Longest name.
+pub const LONGEST: usize = 100;
+
+/// Whether the flags go together.
+///
+/// # Errors
+/// A text that names the flag and the remedy.
+pub fn check(args: &SignInArgs, listen: SocketAddr) -> Result<(), String> {
+    let https = args.public_url.scheme() == "https";
+    if args.demo_login && !listen.ip().is_loopback() {
+        return Err("--demo-login lets anyone in: --listen must then be an address of this machine alone, such as 127.0.0.1:8090".to_owned());
+    }
+    if !https && !args.demo_login {
+        return Err("--public-url must begin with https://, because cookies over plain http can be stolen; --demo-login allows http on this machine".to_owned());
+    }
+    if args.oidc_issuer.is_none() && !args.demo_login {
+        return Err("nobody could sign in: set --oidc-issuer and --oidc-client-id (or --demo-login, on this machine)".to_owned());
+    }
+    Ok(())
+}
+
+/// What a person typed, as a name.
+#[must_use]
+pub fn name(typed: &str) -> Option<String> {
+    let visible = typed.chars().filter(|character| !character.is_control());
+    let name = visible.collect::<String>().trim().chars().take(LONGEST).collect::<String>();
+    (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        sign_in: SignInArgs,
+    }
+
+    fn verdict(flags: &[&str], listen: &str) -> Result<(), String> {
+        let args = ["app"].iter().chain(flags);
+        check(&Cli::parse_from(args).sign_in, listen.parse().unwrap())
+    }
+
+    #[test]
+    fn the_demo_login_stays_on_this_machine() {
+        assert!(verdict(&["--demo-login"], "127.0.0.1:8090").is_ok());
+        assert!(verdict(&["--demo-login"], "0.0.0.0:8090").unwrap_err().contains("--listen"));
+        assert!(verdict(&[], "127.0.0.1:8090").unwrap_err().contains("--public-url"));
+        let https = ["--public-url", "https://chat.example.com"];
+        assert!(verdict(&https, "0.0.0.0:8090").unwrap_err().contains("--oidc-issuer"));
+        let oidc = ["--oidc-issuer", "https://accounts.google.com", "--oidc-client-id", "x"];
+        assert!(verdict(&[https.as_slice(), &oidc].concat(), "0.0.0.0:8090").is_ok());
+    }
+
+    #[test]
+    fn a_name_is_what_can_be_seen_of_it() {
+        assert_eq!(name("  Ada\u{0}\n ").as_deref(), Some("Ada"));
+        assert_eq!(name(" \t "), None);
+        assert_eq!(name(&"ü".repeat(500)).map(|name| name.chars().count()), Some(LONGEST));
+    }
+}

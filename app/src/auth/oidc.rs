@@ -1,0 +1,217 @@
+//! OpenID Connect: the way to the identity provider and back, by code with PKCE, state and nonce.
+//!
+//! In: an issuer, what its provider answers. Out: where to send the browser; who came back. Issuer, audience, signature, expiry
+//! and nonce of the ID token are checked by the library; the sign-in is bound to the browser that began it by a cookie.
+
+use std::{sync::Arc, time::Duration};
+
+use openidconnect::{
+    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
+    core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
+};
+use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::signup::Person;
+use crate::args::SignInArgs;
+
+/// How long any one request to the provider may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long what the provider said of itself is believed: its keys may change.
+const FRESH: Duration = Duration::from_secs(600);
+/// Largest answer that is read.
+const LARGEST: usize = 1 << 20;
+
+type Client = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// Why somebody could not be signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The provider does not answer, or not as one.
+    #[error("the identity provider cannot be used: {0}")]
+    Provider(String),
+    /// What came back proves nothing.
+    #[error("the identity provider's answer is not accepted: {0}")]
+    Token(String),
+}
+
+/// The configured provider.
+pub struct Provider {
+    issuer: IssuerUrl,
+    id: ClientId,
+    secret: Option<ClientSecret>,
+    redirect: RedirectUrl,
+    http: reqwest::Client,
+    known: Mutex<Option<(Arc<Client>, tokio::time::Instant)>>,
+}
+
+/// A sign-in that is on its way.
+pub(super) struct Begun {
+    pub(super) url: Url,
+    pub(super) state: String,
+    pub(super) nonce: String,
+    pub(super) verifier: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HttpError {
+    #[error(transparent)]
+    Request(#[from] reqwest::Error),
+    #[error("the answer is too large")]
+    TooLarge,
+    #[error(transparent)]
+    Form(#[from] axum::http::Error),
+}
+
+impl Provider {
+    /// Reads the configuration; the provider is asked when the first person signs in.
+    ///
+    /// # Errors
+    /// A text that names the flag.
+    pub fn new(args: &SignInArgs) -> Result<Option<Self>, String> {
+        let (Some(issuer), Some(id)) = (&args.oidc_issuer, &args.oidc_client_id) else {
+            return Ok(None);
+        };
+        // An issuer is compared letter by letter; a URL without a path gets a slash that it may not have had.
+        let text = issuer.as_str();
+        let bare = if issuer.path() == "/" { text.trim_end_matches('/') } else { text };
+        let redirect = args
+            .public_url
+            .join("sign-in/oidc/callback")
+            .map_err(|error| format!("--public-url: {error}"))?;
+        // A provider that redirects could lead us anywhere.
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Some(Self {
+            issuer: IssuerUrl::new(bare.to_owned()).map_err(|error| format!("--oidc-issuer: {error}"))?,
+            id: ClientId::new(id.clone()),
+            secret: args
+                .oidc_client_secret
+                .as_ref()
+                .map(|secret| ClientSecret::new(secret.expose_secret().to_owned())),
+            redirect: RedirectUrl::from_url(redirect),
+            http,
+            known: Mutex::default(),
+        }))
+    }
+
+    async fn client(&self) -> Result<Arc<Client>, Error> {
+        let mut known = self.known.lock().await;
+        if let Some((client, since)) = &*known
+            && since.elapsed() < FRESH
+        {
+            return Ok(client.clone());
+        }
+        let http = |request| self.send(request);
+        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &http)
+            .await
+            .map_err(|error| Error::Provider(crate::error::causes(&error)))?;
+        let client =
+            CoreClient::from_provider_metadata(metadata, self.id.clone(), self.secret.clone())
+                .set_redirect_uri(self.redirect.clone());
+        let client = Arc::new(client);
+        *known = Some((client.clone(), tokio::time::Instant::now()));
+        Ok(client)
+    }
+
+    /// Where to send the browser.
+    pub(super) async fn begin(&self, login_hint: Option<String>) -> Result<Begun, Error> {
+        let client = self.client().await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
+            .add_scope(Scope::new("email".to_owned()))
+            .add_scope(Scope::new("profile".to_owned()))
+            .set_pkce_challenge(challenge);
+        if let Some(hint) = login_hint {
+            request = request.add_extra_param("login_hint", hint);
+        }
+        let (url, state, nonce) = request.url();
+        Ok(Begun {
+            url,
+            state: state.into_secret(),
+            nonce: nonce.secret().clone(),
+            verifier: verifier.into_secret(),
+        })
+    }
+
+    /// Who came back with this code.
+    pub(super) async fn finish(
+        &self,
+        code: String,
+        nonce: String,
+        verifier: String,
+    ) -> Result<Person, Error> {
+        let client = self.client().await?;
+        let http = |request| self.send(request);
+        let token = client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(|error| Error::Provider(error.to_string()))?
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+            .request_async(&http)
+            .await
+            .map_err(|error| Error::Token(crate::error::causes(&error)))?;
+        let rejected = |error: &dyn std::error::Error| Error::Token(crate::error::causes(error));
+        let id_token = token.id_token().ok_or_else(|| Error::Token("no ID token".to_owned()))?;
+        let check = client.id_token_verifier();
+        let claims = id_token.claims(&check, &Nonce::new(nonce)).map_err(|error| rejected(&error))?;
+        if let Some(expected) = claims.access_token_hash() {
+            let algorithm = id_token.signing_alg().map_err(|error| rejected(&error))?;
+            let key = id_token.signing_key(&check).map_err(|error| rejected(&error))?;
+            let actual = AccessTokenHash::from_token(token.access_token(), algorithm, key)
+                .map_err(|error| rejected(&error))?;
+            if actual != *expected {
+                return Err(Error::Token("the access token belongs to another ID token".to_owned()));
+            }
+        }
+        let subject = claims.subject().as_str().to_owned();
+        let email = claims.email().map(|email| email.as_str().to_owned());
+        let name = claims
+            .name()
+            .and_then(|names| names.get(None))
+            .and_then(|name| super::demo::name(name))
+            .or_else(|| email.as_deref().and_then(super::demo::name))
+            .unwrap_or_else(|| "you".to_owned());
+        let issuer = claims.issuer().as_str().to_owned();
+        Ok(Person { issuer, subject, name, email })
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let request = self
+            .http
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body);
+        let mut response = request.send().await?;
+        let mut builder = axum::http::Response::builder().status(response.status());
+        if let Some(headers) = builder.headers_mut() {
+            headers.clone_from(response.headers());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST {
+                return Err(HttpError::TooLarge);
+            }
+        }
+        Ok(builder.body(body)?)
+    }
+}

@@ -1,0 +1,117 @@
+//! The main database: its pool, its migrations, and what it tells without being asked.
+//!
+//! In: a connection string. Out: a pool; a broadcast of changes, by LISTEN. After a broken connection everybody is told that
+//! anything may have changed, so nobody waits for news that came in between.
+
+use std::{str::FromStr, time::Duration};
+
+use secrecy::ExposeSecret;
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::args::DatabaseArgs;
+
+/// The migrations, built in.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// How long a request waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before a broken listener begins anew.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Something changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Documents of a tenant.
+    Documents(Uuid),
+    /// There is work.
+    Jobs,
+    /// Anything: news may have been missed.
+    Anything,
+}
+
+/// Changes as they happen.
+#[derive(Clone, Debug)]
+pub struct Changes(broadcast::Sender<Change>);
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self(broadcast::channel(1024).0)
+    }
+}
+
+impl Changes {
+    /// From now on. Whoever lags behind is told so by the channel, and takes it for [`Change::Anything`].
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.0.subscribe()
+    }
+
+    /// Tells everybody.
+    pub fn tell(&self, change: Change) {
+        // Nobody listening is fine.
+        let _ = self.0.send(change);
+    }
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The connection string cannot be read. It holds a password, so it is not shown.
+    #[error("--database-url cannot be read: it looks like postgresql://user:password@host/database")]
+    Url,
+    /// No connection.
+    #[error("the main database (--database-url) cannot be reached: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// The schema cannot be brought up to date.
+    #[error("the main database's migrations failed: {0}")]
+    Migrations(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Connects and brings the schema up to date; several processes may do so at the same time.
+///
+/// # Errors
+/// [`Unusable`].
+pub async fn open(args: &DatabaseArgs) -> Result<PgPool, Unusable> {
+    let options = PgConnectOptions::from_str(args.database_url.expose_secret())
+        .map_err(|_| Unusable::Url)?
+        .application_name("tenantry-app");
+    let pool = PgPoolOptions::new()
+        .max_connections(args.database_connections)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(Unusable::Unreachable)?;
+    MIGRATIONS.run(&pool).await?;
+    Ok(pool)
+}
+
+/// Passes on what the database tells, until the process ends.
+pub async fn listen(pool: PgPool, changes: Changes) {
+    loop {
+        if let Err(error) = listen_once(&pool, &changes).await {
+            tracing::warn!(%error, "news from the main database broke off");
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn listen_once(pool: &PgPool, changes: &Changes) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen_all(["documents", "jobs"]).await?;
+    loop {
+        changes.tell(Change::Anything);
+        while let Some(news) = listener.try_recv().await? {
+            changes.tell(match (news.channel(), Uuid::from_str(news.payload())) {
+                ("documents", Ok(tenant)) => Change::Documents(tenant),
+                ("jobs", _) => Change::Jobs,
+                _ => Change::Anything,
+            });
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The app's process: `serve`, `migrate`, and the child that reads one PDF.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use app::{
+    admin,
+    args::{Args, Command, Serve},
+    auth::{self, oidc::Provider},
+    db::{self, Changes},
+    documents::Files,
+    ingest,
+    limits::Limits,
+    live,
+    metrics::Metrics,
+    models::Embeddings,
+    router::router,
+    state::App,
+    telemetry,
+    tenants::{self, Tenants},
+};
+use clap::Parser;
+use prometheus_client::registry::Registry;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// How long requests and documents in hand may take once the process is to end.
+const LAST_WORK: Duration = Duration::from_secs(20);
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Args::parse().command {
+        // Before anything else is made: this process gets as little memory as it was told.
+        Command::Extract(args) => Ok(ExitCode::from(ingest::extract(&args))),
+        Command::Migrate(args) => runtime()?.block_on(async {
+            install_tls();
+            db::open(&args).await?;
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::Serve(args) => runtime()?.block_on(serve(*args)),
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// One provider in the whole tree; libraries that find none would panic at their first connection.
+fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
+    telemetry::start(&args.process).map_err(anyhow::Error::msg)?;
+    install_tls();
+    auth::demo::check(&args.sign_in, args.process.listen).map_err(anyhow::Error::msg)?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let embeddings = Embeddings::new(&args.models, metrics.clone()).map_err(anyhow::Error::msg)?;
+    embeddings.check().await.map_err(anyhow::Error::msg)?;
+    let client = kube_client(&args).await?;
+    let dimensions = args.models.embedding_dimensions;
+    let app = Arc::new(App {
+        tenants: Tenants::new(client, &args.tenants, dimensions).map_err(anyhow::Error::msg)?,
+        files: Files::new(&args.documents).map_err(anyhow::Error::msg)?,
+        provider: Provider::new(&args.sign_in).map_err(anyhow::Error::msg)?,
+        limits: Limits::new(args.process.requests_per_minute),
+        db: db::open(&args.database).await?,
+        changes: Changes::default(),
+        embeddings,
+        metrics,
+        args,
+    });
+    run(app, registry).await
+}
+
+async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
+    let process = &app.args.process;
+    let bind = async |flag: &str, address: SocketAddr| {
+        TcpListener::bind(address).await.with_context(|| format!("{flag} {address}"))
+    };
+    let listener = bind("--listen", process.listen).await?;
+    let admin = bind("--admin-listen", process.admin_listen).await?;
+    tracing::info!(address = %listener.local_addr()?, admin = %admin.local_addr()?, "listening");
+
+    let (stop, stopping) = watch::channel(false);
+    tokio::spawn(admin::serve(admin, registry, app.clone()));
+    tokio::spawn(db::listen(app.db.clone(), app.changes.clone()));
+    tokio::spawn(tenants::follow(app.tenants.clone()));
+    tokio::spawn(tenants::heal(app.clone(), stopping.clone()));
+    let workers = tokio::spawn(ingest::work(app.clone(), stopping.clone()));
+    tokio::spawn(end_on_signal(stop));
+
+    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let mut stopped = stopping.clone();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+        // Streams that never end by themselves must not hold up the end of all others.
+        live::end_streams();
+    });
+    let mut stopped = stopping;
+    tokio::select! {
+        served = async { serving.await } => served?,
+        () = async { let _ = stopped.wait_for(|stop| *stop).await; tokio::time::sleep(LAST_WORK).await; } => {
+            tracing::warn!("requests were still in hand at the end");
+        }
+    }
+    let _ = tokio::time::timeout(LAST_WORK, workers).await;
+    tracing::info!("ended");
+    // Tasks that still hold a client would keep the runtime waiting.
+    std::process::exit(0)
+}
+
+/// The first signal lets what is in hand finish, the second does not wait for it.
+async fn end_on_signal(stop: watch::Sender<bool>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be listened for");
+        return;
+    };
+    for first in [true, false] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if first {
+            tracing::info!("ending after what is in hand; a second signal ends at once");
+            let _ = stop.send(true);
+        }
+    }
+    std::process::exit(130)
+}
+
+async fn kube_client(args: &Serve) -> anyhow::Result<kube::Client> {
+    let config = match &args.tenants.kubeconfig {
+        Some(path) => {
+            let file = kube::config::Kubeconfig::read_from(path)
+                .with_context(|| format!("--kubeconfig {}", path.display()))?;
+            kube::Config::from_custom_kubeconfig(file, &Default::default()).await?
+        }
+        None => kube::Config::infer().await.context("no Kubernetes cluster: set --kubeconfig")?,
+    };
+    Ok(kube::Client::try_from(config)?)
+}

@@ -1,0 +1,127 @@
+//! Every route and every layer, on one page.
+//!
+//! In: a request. Out: an answer with the headers that every answer has. Order matters: what is written last is met first.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderValue, Method, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+
+use crate::{
+    account, auth, documents,
+    error::{self, Error, Failure},
+    live, search,
+    state::App,
+    web,
+};
+
+/// What pages may load: only what this app serves itself, and no script or style inside a page.
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+connect-src 'self'; font-src 'self'; frame-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; \
+frame-ancestors 'self'";
+
+/// The whole app.
+pub fn router(app: Arc<App>) -> Router {
+    let csrf = CsrfLayer::new().with_rejection_response(|_: &_| {
+        Error::Forbidden("This request came from another site, so it was refused. Go back and try again from here.")
+            .into_response()
+    });
+    Router::new()
+        .merge(auth::routes())
+        .merge(account::routes())
+        .merge(documents::routes())
+        .merge(search::routes())
+        .merge(live::routes())
+        .merge(web::routes())
+        .fallback(|| async { Error::NotFound })
+        .method_not_allowed_fallback(|| async { Error::NotFound })
+        .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
+        .layer(csrf)
+        .layer(middleware::from_fn_with_state(app.clone(), strangers))
+        .layer(middleware::from_fn_with_state(app.clone(), failures))
+        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(app.clone(), measure))
+        .with_state(app)
+}
+
+/// Counts by route template, never by path.
+async fn measure(
+    State(app): State<Arc<App>>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (started, method) = (Instant::now(), request.method().clone());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let known = [Method::GET, Method::POST, Method::HEAD].contains(&method);
+    let method = if known { method.as_str() } else { "other" };
+    app.metrics.request(method, route, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// What every answer has. Pages are about one person and are not kept by anybody; static files say otherwise themselves.
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    let isolation = HeaderValue::from_static("same-origin");
+    headers.entry("cross-origin-opener-policy").or_insert(isolation.clone());
+    headers.entry("cross-origin-resource-policy").or_insert(isolation);
+    response
+}
+
+/// A failure becomes a page for people and JSON for scripts.
+async fn failures(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (headers, uri) = (request.headers().clone(), request.uri().clone());
+    let is_get = request.method() == Method::GET;
+    let mut response = next.run(request).await;
+    let Some(failure) = response.extensions_mut().remove::<Failure>() else {
+        return response;
+    };
+    let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
+    let mut answer = if error::wants_json(&headers) {
+        failure.json()
+    } else if failure.code == "signed_out" {
+        let back = if is_get { uri.path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
+        auth::to_sign_in(back)
+    } else {
+        let signed = auth::signed(&app, &headers).await.ok().flatten();
+        account::error_page(&failure, signed.as_ref(), uri.path())
+    };
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    answer
+}
+
+/// Whoever is not signed in is counted by address; the header of a proxy is believed only from a proxy that is named.
+async fn strangers(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let address = auth::client_address(&app, peer.ip(), request.headers());
+    let anonymous = auth::cookies::session(&app, request.headers()).is_none();
+    match if anonymous { app.limits.stranger(address) } else { Ok(()) } {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}

@@ -1,0 +1,41 @@
+//! What a crash, or an API server that was away, left undone: tenants whose object was never created.
+//!
+//! In: rows without an object. Out: their objects. It runs now and then in every replica; doing it twice does no harm.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{Error, ensure};
+use crate::state::App;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Heals until told to stop. It also forgets sessions and sign-ins that are over.
+pub async fn heal(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+    while !*stopping.borrow() {
+        if let Err(error) = once(&app).await {
+            tracing::warn!(%error, "the periodic check failed");
+        }
+        app.limits.tidy();
+        let _ = tokio::time::timeout(EVERY, stopping.changed()).await;
+    }
+}
+
+async fn once(app: &App) -> Result<(), Error> {
+    let waiting: Vec<(Uuid,)> = sqlx::query_as(
+        "select id from tenants where object_uid is null and deleted_at is null order by created_at limit 100",
+    )
+    .fetch_all(&app.db)
+    .await?;
+    for (tenant,) in waiting {
+        ensure(&app.tenants, &app.db, tenant).await?;
+    }
+    sqlx::query("delete from sessions where expires_at < now()").execute(&app.db).await?;
+    sqlx::query("delete from sign_ins where created_at < now() - interval '1 hour'")
+        .execute(&app.db)
+        .await?;
+    Ok(())
+}

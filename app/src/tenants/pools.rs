@@ -1,0 +1,169 @@
+//! Connections to tenants' databases: a small pool for each tenant that is active, none for the others.
+//!
+//! In: a tenant, and what the directory says of it. Out: a pool that lets us in. A pool belongs to one revision of the Secret;
+//! when that changes, the next request opens another and the old one is closed once its last query is done.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::core::v1::Secret;
+use moka::future::Cache;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+};
+use url::Url;
+use uuid::Uuid;
+
+use super::{Database, Error, TenantState, Tenants, directory};
+use crate::args::TenantArgs;
+
+/// SQLSTATEs: the password, or the role, is not what it was.
+const REFUSED: [&str; 2] = ["28P01", "28000"];
+
+/// A tenant and the revision of its Secret.
+type Key = (Uuid, String);
+
+/// Pools by tenant.
+#[derive(Clone)]
+pub(super) struct Pools {
+    cache: Cache<Key, Arc<PgPool>>,
+    settings: Settings,
+}
+
+#[derive(Clone)]
+struct Settings {
+    root_ca: Option<Vec<u8>>,
+    connections: u32,
+    idle: Duration,
+    patience: Duration,
+}
+
+impl Pools {
+    pub(super) fn new(args: &TenantArgs, root_ca: Option<Vec<u8>>) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(args.tenant_pools)
+            .time_to_idle(args.tenant_idle_seconds * 2)
+            .async_eviction_listener(|_: Arc<Key>, pool: Arc<PgPool>, _| {
+                // Its queries in hand are waited for, elsewhere.
+                Box::pin(async move {
+                    tokio::spawn(async move { pool.close().await });
+                })
+            })
+            .build();
+        let settings = Settings {
+            root_ca,
+            connections: args.tenant_connections,
+            idle: args.tenant_idle_seconds,
+            patience: args.tenant_connect_seconds,
+        };
+        Self { cache, settings }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.cache.entry_count()
+    }
+}
+
+impl Tenants {
+    /// A pool of connections to the tenant's own database; at least one has just been proven to work.
+    ///
+    /// # Errors
+    /// When there is no database yet or any more, or it does not let us in before the deadline.
+    pub async fn database(&self, tenant: Uuid) -> Result<Database, Error> {
+        let deadline = Instant::now() + self.patience;
+        let mut changes = self.changes();
+        loop {
+            let object = self.directory.get(tenant).ok_or(Error::Preparing)?;
+            let dimensions = match directory::state(&object) {
+                TenantState::Ready { dimensions } => dimensions,
+                TenantState::Preparing(_) | TenantState::Missing => return Err(Error::Preparing),
+                TenantState::Upgrading => return Err(Error::Upgrading),
+                TenantState::Deleting => return Err(Error::Gone),
+            };
+            let binding = object.status.as_ref().and_then(|status| status.binding.clone());
+            let binding = binding.ok_or(Error::Preparing)?;
+            let key = (tenant, binding.revision.unwrap_or_default());
+            let open = self.open(&binding.name);
+            let pool = self.pools.cache.try_get_with(key.clone(), open).await.map_err(shared)?;
+            match pool.acquire().await {
+                Ok(_works) => return Ok(Database { pool: PgPool::clone(&pool), dimensions }),
+                Err(error) if was_rotated(&error) => {
+                    // The Secret that we read is older, or newer, than the password: the next word on it is near.
+                    self.pools.cache.invalidate(&key).await;
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let pause = left.min(Duration::from_millis(250));
+                    let _ = tokio::time::timeout(pause, changes.recv()).await;
+                    if left.is_zero() {
+                        return Err(Error::Unreachable(error.into()));
+                    }
+                }
+                Err(error) => return Err(Error::Unreachable(error.into())),
+            }
+        }
+    }
+
+    async fn open(&self, secret: &str) -> Result<Arc<PgPool>, Error> {
+        let secret = self.secrets().get(secret).await?;
+        let settings = &self.pools.settings;
+        let options = connect_options(&secret, settings)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections)
+            .min_connections(0)
+            .idle_timeout(settings.idle)
+            .acquire_timeout(settings.patience)
+            .after_connect(|session, _| {
+                Box::pin(async move {
+                    // A filter on documents must not leave an index scan with too few rows.
+                    sqlx::query("set hnsw.iterative_scan = strict_order").execute(session).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Arc::new(pool))
+    }
+}
+
+fn was_rotated(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| REFUSED.contains(&code.as_ref()))
+}
+
+/// An error that several requests met together.
+fn shared(error: Arc<Error>) -> Error {
+    Arc::try_unwrap(error).unwrap_or_else(|shared| match &*shared {
+        Error::Preparing => Error::Preparing,
+        Error::Upgrading => Error::Upgrading,
+        Error::Gone => Error::Gone,
+        Error::Unreachable(_) | Error::Kubernetes(_) | Error::Main(_) => {
+            Error::Unreachable(shared.to_string().into())
+        }
+    })
+}
+
+/// From the Secret's own string. Its TLS parameters are not used: what is checked is this app's choice.
+fn connect_options(secret: &Secret, settings: &Settings) -> Result<PgConnectOptions, Error> {
+    let unreadable = || Error::Unreachable("the Secret holds no connection string".into());
+    let data = secret.data.as_ref().and_then(|data| data.get("uri")).ok_or_else(unreadable)?;
+    let text = std::str::from_utf8(&data.0).map_err(|_| unreadable())?;
+    let url = Url::parse(text).map_err(|_| unreadable())?;
+    let plain = |text: &str| {
+        percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    };
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(url.host_str().unwrap_or_default())
+        .port(url.port().unwrap_or(5432))
+        .database(&plain(url.path().trim_start_matches('/')))
+        .username(&plain(url.username()))
+        .password(&plain(url.password().unwrap_or_default()))
+        .application_name("tenantry-app")
+        .ssl_mode(PgSslMode::VerifyFull);
+    if let Some(pem) = &settings.root_ca {
+        options = options.ssl_root_cert_from_pem(pem.clone());
+    }
+    Ok(options)
+}
