@@ -28,7 +28,7 @@ frame-ancestors 'self'";
 
 /// The whole app.
 pub fn router(app: Arc<App>) -> Router {
-    let csrf = CsrfLayer::new().with_rejection_response(|_: &_| {
+    let csrf = CsrfLayer::new().with_rejection_response(|_| {
         Error::Forbidden("This request came from another site, so it was refused. Go back and try again from here.")
             .into_response()
     });

@@ -5,8 +5,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{FutureExt, future::BoxFuture};
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
     OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
     core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
@@ -51,7 +52,7 @@ pub struct Provider {
     id: ClientId,
     secret: Option<ClientSecret>,
     redirect: RedirectUrl,
-    http: reqwest::Client,
+    http: Http,
     known: Mutex<Option<(Arc<Client>, tokio::time::Instant)>>,
 }
 
@@ -103,7 +104,7 @@ impl Provider {
                 .as_ref()
                 .map(|secret| ClientSecret::new(secret.expose_secret().to_owned())),
             redirect: RedirectUrl::from_url(redirect),
-            http,
+            http: Http(http),
             known: Mutex::default(),
         }))
     }
@@ -115,8 +116,7 @@ impl Provider {
         {
             return Ok(client.clone());
         }
-        let http = |request| self.send(request);
-        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &http)
+        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
             .await
             .map_err(|error| Error::Provider(crate::error::causes(&error)))?;
         let client =
@@ -160,12 +160,11 @@ impl Provider {
         verifier: String,
     ) -> Result<Person, Error> {
         let client = self.client().await?;
-        let http = |request| self.send(request);
         let token = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| Error::Provider(error.to_string()))?
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-            .request_async(&http)
+            .request_async(&self.http)
             .await
             .map_err(|error| Error::Token(crate::error::causes(&error)))?;
         let rejected = |error: &dyn std::error::Error| Error::Token(crate::error::causes(error));
@@ -192,11 +191,25 @@ impl Provider {
         let issuer = claims.issuer().as_str().to_owned();
         Ok(Person { issuer, subject, name, email })
     }
+}
 
+/// Our own HTTP client, as the library wants it: a type, because the future of a closure is not known to be `Send`.
+struct Http(reqwest::Client);
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = HttpError;
+    type Future = BoxFuture<'c, Result<HttpResponse, HttpError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        self.send(request).boxed()
+    }
+}
+
+impl Http {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let request = self
-            .http
+            .0
             .request(parts.method, parts.uri.to_string())
             .headers(parts.headers)
             .body(body);
