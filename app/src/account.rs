@@ -95,7 +95,9 @@ async fn page(
 /// What a person may know of their database.
 fn database(app: &App, signed: &Signed) -> Vec<(String, String)> {
     let state = match app.tenants.state(signed.tenant) {
-        TenantState::Ready { dimensions } => format!("ready, for vectors of {dimensions} dimensions"),
+        TenantState::Ready { dimensions } => {
+            format!("ready, for vectors of {dimensions} dimensions")
+        }
         TenantState::Preparing(_) => "being prepared".to_owned(),
         TenantState::Upgrading => "being upgraded".to_owned(),
         TenantState::Missing => "not there yet".to_owned(),
@@ -103,7 +105,9 @@ fn database(app: &App, signed: &Signed) -> Vec<(String, String)> {
     };
     let fact = |label: &str, value: String| (label.to_owned(), value);
     let mut facts = vec![fact("State", state)];
-    facts.extend(app.tenants.facts(signed.tenant).into_iter().map(|(label, value)| fact(label, value)));
+    facts.extend(
+        app.tenants.facts(signed.tenant).into_iter().map(|(label, value)| fact(label, value)),
+    );
     facts.push(fact("Tenant", signed.tenant.to_string()));
     facts
 }

@@ -290,6 +290,47 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
+    fn the_documentation_lists_every_flag_with_its_environment_name_and_default() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/app.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let command = Args::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        for arg in serve.get_arguments() {
+            let Some(long) = arg.get_long().filter(|long| *long != "help") else { continue };
+            let name = arg.get_env().unwrap().to_string_lossy();
+            let row = format!("| `--{long}` | `{name}` |");
+            let line = text.lines().find(|line| line.starts_with(&row));
+            let line = line.unwrap_or_else(|| panic!("docs/app.md has no row {row}"));
+            if let [default] = arg.get_default_values() {
+                let default = default.to_string_lossy();
+                let is_flag = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+                assert!(
+                    is_flag || line.contains(&format!("| `{default}` |")),
+                    "{line}: default is {default}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let flags = [
+            "tenantry-app",
+            "serve",
+            "--database-url",
+            "postgresql://u:hush@h/d",
+            "--oidc-client-secret",
+            "hush",
+            "--embedding-key",
+            "hush",
+            "--s3-secret-access-key",
+            "hush",
+        ];
+        let args = Args::try_parse_from(flags).unwrap();
+        assert!(!format!("{args:?}").contains("hush"));
+    }
+
+    #[test]
     fn the_flags_are_consistent() {
         Args::command().debug_assert();
     }

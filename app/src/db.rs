@@ -63,7 +63,9 @@ impl Changes {
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The connection string cannot be read. It holds a password, so it is not shown.
-    #[error("--database-url cannot be read: it looks like postgresql://user:password@host/database")]
+    #[error(
+        "--database-url cannot be read: it looks like postgresql://user:password@host/database"
+    )]
     Url,
     /// No connection.
     #[error("the main database (--database-url) cannot be reached: {0}")]

@@ -48,7 +48,9 @@ pub enum Error {
     #[error("{0}")]
     Unavailable(String),
     /// Our own fault: the log has it.
-    #[error("Something went wrong on our side. Try again; if it stays, tell whoever runs this app.")]
+    #[error(
+        "Something went wrong on our side. Try again; if it stays, tell whoever runs this app."
+    )]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -166,8 +168,7 @@ impl IntoResponse for Error {
         if let Self::Internal(source) = &self {
             tracing::error!(error = %causes(source.as_ref()), "a request failed");
         }
-        let failure =
-            Failure { status: self.status(), code: self.code(), words: self.to_string() };
+        let failure = Failure { status: self.status(), code: self.code(), words: self.to_string() };
         let mut response = failure.status.into_response();
         if let Self::TooMany { seconds } = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -24,7 +24,8 @@ impl Limits {
     /// So many costly requests a minute for each person.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
-        let quota = |count: u32| Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let quota =
+            |count: u32| Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
         Self {
             costly: RateLimiter::keyed(quota(per_minute)),
             cheap: RateLimiter::keyed(quota(per_minute.saturating_mul(CHEAP))),

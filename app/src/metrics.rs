@@ -40,7 +40,9 @@ struct All {
 }
 
 fn seconds() -> Histogram {
-    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0])
+    Histogram::new([
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+    ])
 }
 
 impl Metrics {
@@ -60,16 +62,52 @@ impl Metrics {
             open_pools: Gauge::default(),
             streams: Gauge::default(),
         };
-        registry.register("tenantry_app_requests", "Requests by route template and status", all.requests.clone());
-        registry.register("tenantry_app_request_seconds", "Time to an answer's head by route template", all.request_seconds.clone());
+        registry.register(
+            "tenantry_app_requests",
+            "Requests by route template and status",
+            all.requests.clone(),
+        );
+        registry.register(
+            "tenantry_app_request_seconds",
+            "Time to an answer's head by route template",
+            all.request_seconds.clone(),
+        );
         registry.register("tenantry_app_sign_ins", "Sign-ins by outcome", all.sign_ins.clone());
-        registry.register("tenantry_app_ingest_stage_seconds", "Time of a document's stages", all.ingest_stages.clone());
-        registry.register("tenantry_app_ingests", "Documents by how their ingestion ended", all.ingests.clone());
-        registry.register("tenantry_app_search_seconds", "Time of a search's stages", all.searches.clone());
-        registry.register("tenantry_app_model_calls", "Requests to the embedding model by outcome", all.model_calls.clone());
-        registry.register("tenantry_app_model_seconds", "Time of a request to the embedding model", all.model_seconds.clone());
-        registry.register("tenantry_app_tenant_pools", "Tenants whose databases are connected", all.open_pools.clone());
-        registry.register("tenantry_app_streams", "Browsers that listen for changes", all.streams.clone());
+        registry.register(
+            "tenantry_app_ingest_stage_seconds",
+            "Time of a document's stages",
+            all.ingest_stages.clone(),
+        );
+        registry.register(
+            "tenantry_app_ingests",
+            "Documents by how their ingestion ended",
+            all.ingests.clone(),
+        );
+        registry.register(
+            "tenantry_app_search_seconds",
+            "Time of a search's stages",
+            all.searches.clone(),
+        );
+        registry.register(
+            "tenantry_app_model_calls",
+            "Requests to the embedding model by outcome",
+            all.model_calls.clone(),
+        );
+        registry.register(
+            "tenantry_app_model_seconds",
+            "Time of a request to the embedding model",
+            all.model_seconds.clone(),
+        );
+        registry.register(
+            "tenantry_app_tenant_pools",
+            "Tenants whose databases are connected",
+            all.open_pools.clone(),
+        );
+        registry.register(
+            "tenantry_app_streams",
+            "Browsers that listen for changes",
+            all.streams.clone(),
+        );
         Self(Arc::new(all))
     }
 

@@ -99,7 +99,8 @@ async fn failures(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let mut answer = if error::wants_json(&headers) {
         failure.json()
     } else if failure.code == "signed_out" {
-        let back = if is_get { uri.path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
+        let back =
+            if is_get { uri.path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
         auth::to_sign_in(back)
     } else {
         let signed = auth::signed(&app, &headers).await.ok().flatten();

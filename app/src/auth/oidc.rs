@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use openidconnect::{
-    AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
+    AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
     OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
     core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
 };
@@ -97,7 +97,8 @@ impl Provider {
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Some(Self {
-            issuer: IssuerUrl::new(bare.to_owned()).map_err(|error| format!("--oidc-issuer: {error}"))?,
+            issuer: IssuerUrl::new(bare.to_owned())
+                .map_err(|error| format!("--oidc-issuer: {error}"))?,
             id: ClientId::new(id.clone()),
             secret: args
                 .oidc_client_secret
@@ -170,14 +171,17 @@ impl Provider {
         let rejected = |error: &dyn std::error::Error| Error::Token(crate::error::causes(error));
         let id_token = token.id_token().ok_or_else(|| Error::Token("no ID token".to_owned()))?;
         let check = client.id_token_verifier();
-        let claims = id_token.claims(&check, &Nonce::new(nonce)).map_err(|error| rejected(&error))?;
+        let claims =
+            id_token.claims(&check, &Nonce::new(nonce)).map_err(|error| rejected(&error))?;
         if let Some(expected) = claims.access_token_hash() {
             let algorithm = id_token.signing_alg().map_err(|error| rejected(&error))?;
             let key = id_token.signing_key(&check).map_err(|error| rejected(&error))?;
             let actual = AccessTokenHash::from_token(token.access_token(), algorithm, key)
                 .map_err(|error| rejected(&error))?;
             if actual != *expected {
-                return Err(Error::Token("the access token belongs to another ID token".to_owned()));
+                return Err(Error::Token(
+                    "the access token belongs to another ID token".to_owned(),
+                ));
             }
         }
         let subject = claims.subject().as_str().to_owned();
@@ -208,11 +212,8 @@ impl<'c> AsyncHttpClient<'c> for Http {
 impl Http {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
-        let request = self
-            .0
-            .request(parts.method, parts.uri.to_string())
-            .headers(parts.headers)
-            .body(body);
+        let request =
+            self.0.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
         let mut response = request.send().await?;
         let mut builder = axum::http::Response::builder().status(response.status());
         if let Some(headers) = builder.headers_mut() {

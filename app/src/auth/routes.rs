@@ -3,10 +3,7 @@
 //! In: forms and redirects. Out: a session, or a page that says why not. Where to go afterwards is a path of this app, never an
 //! address: nobody can be led elsewhere.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Form, Router,
@@ -235,7 +232,8 @@ pub fn client_address(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !trusted(&peer) {
         return peer;
     }
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let forwarded =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
     let mut address = peer;
     for hop in hops.iter().rev() {
@@ -257,7 +255,18 @@ mod tests {
         for path in ["/documents", "/search?q=a%20b", "/documents/1?page=3"] {
             assert_eq!(safe_path(path), path);
         }
-        for path in ["", "/", "//evil.example", "/\\evil.example", "https://evil.example/", "documents", "/sign-in", "/sign-out", "javascript:1", "/\t/evil.example"] {
+        for path in [
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example/",
+            "documents",
+            "/sign-in",
+            "/sign-out",
+            "javascript:1",
+            "/\t/evil.example",
+        ] {
             assert_eq!(safe_path(path), "/documents", "{path}");
         }
     }

@@ -93,7 +93,10 @@ pub async fn delete_account(app: &App, user: Uuid) -> Result<(), Error> {
     .fetch_all(&mut *transaction)
     .await?;
     for (tenant,) in alone {
-        sqlx::query("delete from jobs where tenant_id = $1").bind(tenant).execute(&mut *transaction).await?;
+        sqlx::query("delete from jobs where tenant_id = $1")
+            .bind(tenant)
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query("insert into jobs (kind, tenant_id) values ('delete_tenant', $1)")
             .bind(tenant)
             .execute(&mut *transaction)

@@ -24,9 +24,12 @@ pub async fn ensure(tenants: &Tenants, db: &PgPool, tenant: Uuid) -> Result<(), 
     let Some((None,)) = known else {
         return Ok(());
     };
-    let uid = match tenants.objects().create(&PostParams::default(), &tenants.object(tenant)?).await {
+    let uid = match tenants.objects().create(&PostParams::default(), &tenants.object(tenant)?).await
+    {
         Ok(created) => created.uid(),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => found(tenants, tenant).await?,
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            found(tenants, tenant).await?
+        }
         Err(error) => return Err(error.into()),
     };
     // A deletion of the account that came in between finds the object by its name.

@@ -151,9 +151,8 @@ fn connect_options(secret: &Secret, settings: &Settings) -> Result<PgConnectOpti
     let data = secret.data.as_ref().and_then(|data| data.get("uri")).ok_or_else(unreadable)?;
     let text = std::str::from_utf8(&data.0).map_err(|_| unreadable())?;
     let url = Url::parse(text).map_err(|_| unreadable())?;
-    let plain = |text: &str| {
-        percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-    };
+    let plain =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let mut options = PgConnectOptions::new_without_pgpass()
         .host(url.host_str().unwrap_or_default())
         .port(url.port().unwrap_or(5432))
