@@ -1,6 +1,6 @@
-//! A cluster seen as its administrator: our own or an existing one, and what the operator needs in it.
+//! A cluster seen as its administrator: our own or an existing one, and what the operator and the app need in it.
 //!
-//! In: a kubeconfig. Out: the CRD established, the operator's ServiceAccount with its rights, a kubeconfig with its token. In a cluster
+//! In: a kubeconfig. Out: the CRD established, ServiceAccounts with their rights, kubeconfigs with their tokens. In a cluster
 //! that was there before us, what we made is removed at the end; in our own, everything goes anyway.
 
 use std::path::{Path, PathBuf};
@@ -13,10 +13,12 @@ use crate::kubeconfig::{self, Who};
 use crate::run::Run;
 use crate::{install, paths, tool};
 
-const RIGHTS: &str = include_str!("../operator-rbac.yaml");
+const OPERATORS_RIGHTS: &str = include_str!("../operator-rbac.yaml");
+const APPS_RIGHTS: &str = include_str!("../app-rbac.yaml");
 const CRD: &str = "crd/vectortenants.tenantry.dev";
 /// What is made in a cluster.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
+    "namespace/tenants",
     "clusterrolebinding/tenantry-operator",
     "clusterrole/tenantry-operator",
     "namespace/tenantry-system",
@@ -83,28 +85,39 @@ impl Cluster {
     pub(crate) fn admit_operator(&self, run: &Run) -> Result<PathBuf> {
         let crd = paths::checkout().join("crds/vectortenants.yaml");
         let rights = run.folder().join("operator-rbac.yaml");
-        crate::certs::write(&rights, RIGHTS)?;
-        let mut apply = self.kubectl();
-        apply
-            .args(["apply", "--server-side", "--force-conflicts", "-f"])
-            .arg(&rights)
-            .arg("-f")
-            .arg(&crd);
-        tool::output(&mut apply)
-            .with_context(|| format!("cannot apply {} and the operator's rights", crd.display()))?;
+        crate::certs::write(&rights, OPERATORS_RIGHTS)?;
+        self.apply(&[&rights, &crd])?;
         tool::output(self.kubectl().args([
             "wait",
             "--for=condition=Established",
             "--timeout=30s",
             CRD,
         ]))?;
-        let token = tool::output(self.kubectl().args([
-            "--namespace=tenantry-system",
-            "create",
-            "token",
-            "tenantry-operator",
-            "--duration=24h",
-        ]))?;
+        self.account(run, "tenantry-system", "tenantry-operator", "operator.kubeconfig")
+    }
+
+    /// Applies the app's rights; gives the kubeconfig of its ServiceAccount.
+    pub(crate) fn admit_app(&self, run: &Run) -> Result<PathBuf> {
+        let rights = run.folder().join("app-rbac.yaml");
+        crate::certs::write(&rights, APPS_RIGHTS)?;
+        self.apply(&[&rights])?;
+        self.account(run, "tenants", "tenantry-app", "app.kubeconfig")
+    }
+
+    fn apply(&self, files: &[&Path]) -> Result<()> {
+        let mut apply = self.kubectl();
+        apply.args(["apply", "--server-side", "--force-conflicts"]);
+        for file in files {
+            apply.arg("-f").arg(file);
+        }
+        tool::output(&mut apply).with_context(|| format!("cannot apply {files:?}")).map(drop)
+    }
+
+    /// A kubeconfig with a token of a ServiceAccount.
+    fn account(&self, run: &Run, namespace: &str, name: &str, file: &str) -> Result<PathBuf> {
+        let mut create = self.kubectl();
+        create.args(["--namespace", namespace, "create", "token", name, "--duration=24h"]);
+        let token = tool::output(&mut create)?;
         let view = tool::output(self.kubectl().args([
             "config",
             "view",
@@ -115,11 +128,7 @@ impl Cluster {
             "json",
         ]))?;
         let cluster = kubeconfig::cluster_of(&serde_json::from_str(&view)?)?;
-        kubeconfig::write(
-            &run.folder().join("operator.kubeconfig"),
-            &cluster,
-            &Who::Token(token.trim()),
-        )
+        kubeconfig::write(&run.folder().join(file), &cluster, &Who::Token(token.trim()))
     }
 
     /// Removes what we made in a cluster that is not ours.

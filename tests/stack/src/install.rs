@@ -1,11 +1,15 @@
 //! Everything that must be on the machine before a stack can start, installed where it is missing.
 //!
-//! In: the checkout's pins (go.mod files, wheel checksums). Out: paths of programs. Found first, downloaded or built last,
-//! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system.
+//! In: the checkout's pins (go.mod files, lock files, checksums). Out: paths of programs. Found first, downloaded or built last,
+//! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system (but
+//! for root's browser, see `chromium`).
 
 mod apt;
+mod chromium;
 mod go;
 mod libraries;
+mod models;
+mod packages;
 mod pgbouncer;
 mod postgres;
 
@@ -16,7 +20,10 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+pub use chromium::chromium;
 pub use go::KubeTools;
+pub use models::Models;
+pub use packages::{npm, pip};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PgTree;
 
@@ -32,6 +39,8 @@ pub struct Installed {
     pub postgres: Option<PgTree>,
     /// The pooler, or why there is none.
     pub pgbouncer: Result<PgBouncer, String>,
+    /// The embedding server, where it is wanted.
+    pub models: Option<Models>,
 }
 
 /// What is wanted.
@@ -43,6 +52,8 @@ pub struct Wanted {
     pub postgres: bool,
     /// The transaction pooler.
     pub pooler: bool,
+    /// The embedding server.
+    pub models: bool,
 }
 
 impl Wanted {
@@ -52,6 +63,7 @@ impl Wanted {
             kube: options.cluster == Cluster::Own,
             postgres: options.postgres_url.is_none(),
             pooler: options.pooler,
+            models: options.models,
         }
     }
 }
@@ -59,25 +71,34 @@ impl Wanted {
 /// Installs what is missing, the parts beside each other.
 pub fn install(wanted: Wanted) -> Result<Installed> {
     prerequisites()?;
-    let _lock = lock()?;
+    let _lock = lock("install")?;
     thread::scope(|scope| {
         let postgres = scope.spawn(|| wanted.postgres.then(postgres::install).transpose());
         let pgbouncer = scope.spawn(|| match wanted.pooler {
             true => pgbouncer::install().map_err(|error| format!("{error:#}")),
             false => Err("it was switched off".to_owned()),
         });
+        let models = scope.spawn(|| wanted.models.then(models::install).transpose());
         let kube = wanted.kube.then(go::install).transpose();
         Ok(Installed {
             kube: kube?,
             postgres: postgres.join().map_err(|_| anyhow!("installing Postgres panicked"))??,
             pgbouncer: pgbouncer.join().map_err(|_| anyhow!("installing PgBouncer panicked"))?,
+            models: models.join().map_err(|_| anyhow!("installing the models panicked"))??,
         })
     })
 }
 
-/// Only one process installs at a time; the others find everything done.
-fn lock() -> Result<File> {
-    let file = File::create(paths::cache()?.join("install.lock"))?;
+/// The S3-compatible server, built where it is missing.
+pub fn versitygw() -> Result<PathBuf> {
+    let _lock = lock("versitygw")?;
+    go::versitygw()
+}
+
+/// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack, `versitygw` for what
+/// its name says, `packages` is taken last and for a single folder.
+fn lock(name: &str) -> Result<File> {
+    let file = File::create(paths::cache()?.join(format!("{name}.lock")))?;
     if file.try_lock().is_err() {
         crate::say::while_doing("waiting for another installation", || file.lock())?;
     }

@@ -2,8 +2,8 @@
 //!
 //! In the order in which things happen: `options` says what is wanted, `install` gets the programs (`paths` says where they lie,
 //! `tool` runs pip, go and cargo), `run` and `run_folder` hold one run together, `child` ties processes to our life, `certs`,
-//! `ports` and `kubeconfig` prepare, `control_plane`, `database`, `pooler` and `emulator` start the parts, `cluster` admits the
-//! operator, `stack` is the whole. `commands` is what the binary does with it. Nothing here ships.
+//! `ports` and `kubeconfig` prepare, `control_plane`, `database`, `pooler`, `emulator`, `models`, `oidc` and `s3` start the parts,
+//! `cluster` admits the operator and the app, `stack` is the whole. `commands` is what the binary does with it. Nothing here ships.
 
 pub mod child;
 pub mod commands;
@@ -22,17 +22,23 @@ mod database;
 mod emulator;
 mod http;
 mod kubeconfig;
+mod models;
+mod oidc;
 mod pooler;
 mod ports;
 mod run_folder;
+mod s3;
 mod stack;
 mod user;
 
 pub use child::{Child, poll};
 pub use control_plane::GOGC;
+pub use models::Embeddings;
+pub use oidc::Oidc;
 pub use options::Options;
 pub use paths::binary;
-pub use stack::Stack;
+pub use s3::S3;
+pub use stack::{App, Stack};
 
 /// Says that a test did not run, and why; `stack test` counts these lines.
 pub fn skip(name: &str, reason: &str) {

@@ -40,6 +40,8 @@ pub struct Options {
     pub pooler: bool,
     /// Whether the CRD, the operator's ServiceAccount and its rights are applied.
     pub operator_rights: bool,
+    /// Whether an embedding server with a small real model runs.
+    pub models: bool,
 }
 
 impl Default for Options {
@@ -55,6 +57,7 @@ impl Default for Options {
             emulator: Some(Emulator::default()),
             pooler: !is_set("TENANTRY_NO_POOLER"),
             operator_rights: true,
+            models: false,
         }
     }
 }

@@ -3,9 +3,13 @@
 //! In: `Options`. Out: addresses, credentials and ready-made commands. Starting says nothing and changes nothing outside the run's
 //! folder and the logs. It must not know what is tested with it; programs under test are started by `spawn`.
 
+mod app;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
@@ -18,7 +22,9 @@ use crate::emulator::{self, Neon};
 use crate::install::{self, Installed, PgTree, Wanted};
 use crate::options::{self, Options};
 use crate::run::{Run, Stop};
-use crate::{control_plane, pooler};
+use crate::{control_plane, models, pooler};
+
+pub use app::App;
 
 /// Everything that runs. Dropping it stops everything and removes the run's folder; the logs stay.
 #[derive(Debug)]
@@ -31,6 +37,9 @@ pub struct Stack {
     neon: Option<Neon>,
     cluster: Option<Cluster>,
     operator_kubeconfig: Option<PathBuf>,
+    embeddings: Option<models::Embeddings>,
+    /// Databases that were made for apps.
+    made: Mutex<Vec<String>>,
 }
 
 impl Stack {
@@ -46,15 +55,31 @@ impl Stack {
 
     fn start_in(run: Arc<Run>, options: &Options, installed: &Installed) -> Result<Self> {
         let certs = Certs::create(&run.subfolder("certs")?)?;
-        let (data, cluster) = thread::scope(|scope| {
+        let (data, embeddings, cluster) = thread::scope(|scope| {
             let data = scope.spawn(|| start_data(&run, options, installed, &certs));
+            let start = |models| models::start(&run, models);
+            let embeddings = scope.spawn(move || installed.models.as_ref().map(start).transpose());
             let cluster = start_cluster(&run, options, installed, &certs);
-            (data.join().map_err(|_| anyhow!("starting Postgres panicked")), cluster)
+            let embeddings = embeddings.join().map_err(|_| anyhow!("starting the models panicked"));
+            (data.join().map_err(|_| anyhow!("starting Postgres panicked")), embeddings, cluster)
         });
         let Data { database, pooler, neon } = data??;
+        let embeddings = embeddings??;
         let (cluster, operator_kubeconfig) = cluster?;
         let psql = installed.postgres.clone();
-        Ok(Self { run, certs, psql, database, pooler, neon, cluster, operator_kubeconfig })
+        let made = Mutex::default();
+        Ok(Self {
+            run,
+            certs,
+            psql,
+            database,
+            pooler,
+            neon,
+            cluster,
+            operator_kubeconfig,
+            embeddings,
+            made,
+        })
     }
 
     /// The administrator's kubeconfig.
@@ -159,6 +184,7 @@ impl Drop for Stack {
         if let Some(cluster) = &self.cluster {
             cluster.leave();
         }
+        self.drop_databases();
         self.run.stop();
     }
 }

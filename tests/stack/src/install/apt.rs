@@ -29,6 +29,44 @@ pub(super) fn unpack(names: &[&str], root: &Path) -> Result<()> {
     tool::output(&mut dpkg).map(drop)
 }
 
+/// Downloads a package with everything that it needs and the machine lacks, and unpacks all of it into `root`.
+pub(super) fn unpack_with_dependencies(name: &str, root: &Path) -> Result<()> {
+    super::require("apt-get", "only Debian and its relatives have it")?;
+    let cache = root.join("apt");
+    fs::create_dir_all(cache.join("archives/partial"))?;
+    let fetch = |lists: &[String]| {
+        let mut command = Command::new("apt-get");
+        command.args(["install", "--download-only", "--yes", "--no-install-recommends"]);
+        command.args(lists).args(["-o", "Debug::NoLocking=1", "-o"]);
+        command.arg(format!("Dir::Cache={}", cache.display())).arg(name);
+        tool::run(&format!("downloading {name} and what it needs"), &command)
+    };
+    if fetch(&[]).is_err() {
+        fetch(&private_lists()?)?;
+    }
+    for package in fs::read_dir(cache.join("archives"))?.flatten().map(|entry| entry.path()) {
+        if package.extension().is_some_and(|extension| extension == "deb") {
+            let mut dpkg = Command::new("dpkg");
+            tool::output(dpkg.arg("-x").arg(&package).arg(root))?;
+        }
+    }
+    Ok(fs::remove_dir_all(cache)?)
+}
+
+/// Installs packages into the system; only root may.
+pub(super) fn install(names: &[&str]) -> Result<()> {
+    super::require("apt-get", "only Debian and its relatives have it")?;
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(names);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    let what = format!("installing {}", names.join(" "));
+    if tool::run(&what, &install).is_ok() {
+        return Ok(());
+    }
+    tool::run("fetching package lists", Command::new("apt-get").arg("update"))?;
+    tool::run(&what, &install)
+}
+
 fn download(names: &[&str], folder: &Path, options: &[String]) -> Result<std::path::PathBuf> {
     let mut last = anyhow::anyhow!("no package was named");
     for name in names {

@@ -1,6 +1,6 @@
-//! etcd, kube-apiserver, kube-controller-manager and kubectl, at the versions that tests/tools pins.
+//! etcd, kube-apiserver, kube-controller-manager, kubectl and versitygw, at the versions that tests/tools pins.
 //!
-//! In: KUBEBUILDER_ASSETS, PATH, the go.mod files. Out: paths of the four programs. What neither of the first two has (PATH counts at
+//! In: KUBEBUILDER_ASSETS, PATH, the go.mod files. Out: paths of the programs. What neither of the first two has (PATH counts at
 //! the wanted minor version only) is built once with Go and kept under the hash of go.sum, so a changed pin is a new build.
 
 use std::fs;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{options, paths, tool};
 
-/// The four programs.
+/// The four programs of Kubernetes.
 #[derive(Debug, Clone)]
 pub struct KubeTools {
     /// `etcd`
@@ -47,6 +47,17 @@ const ETCD: Family = Family {
     module: "go.etcd.io/etcd/server/v3",
     programs: &[("etcd", "go.etcd.io/etcd/server/v3")],
 };
+
+const VERSITYGW: Family = Family {
+    folder: "versitygw",
+    module: "github.com/versity/versitygw",
+    programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+};
+
+/// Finds or builds the S3-compatible server.
+pub(super) fn versitygw() -> Result<PathBuf> {
+    Ok(VERSITYGW.install()?.remove(0))
+}
 
 /// Finds or builds all four.
 pub(super) fn install() -> Result<KubeTools> {
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_checkouts_own_pins_are_readable() {
-        for family in [KUBERNETES, ETCD] {
+        for family in [KUBERNETES, ETCD, VERSITYGW] {
             let file = paths::checkout().join("tests/tools").join(family.folder).join("go.mod");
             let text = fs::read_to_string(file).unwrap();
             assert!(pinned_version(&text, family.module).is_some(), "{}", family.module);

