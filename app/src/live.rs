@@ -77,6 +77,13 @@ impl Due {
     }
 }
 
+enum News {
+    Tenant(Result<Uuid, broadcast::error::RecvError>),
+    Change(Result<Change, broadcast::error::RecvError>),
+    End,
+    Nothing,
+}
+
 /// One browser that listens.
 struct Listener {
     app: Arc<App>,
@@ -115,11 +122,17 @@ impl Listener {
     /// The next events; `None` when the stream is to end.
     async fn next(&mut self) -> Option<Vec<Event>> {
         while !self.due.is_any() {
-            tokio::select! {
-                news = self.tenants.recv() => self.heard_tenant(news)?,
-                news = self.changes.recv() => self.heard_change(news)?,
-                _ = self.ending.wait_for(|ending| *ending) => return None,
-                () = tokio::time::sleep(RECHECK) => self.still_signed().await?,
+            let news = tokio::select! {
+                news = self.tenants.recv() => News::Tenant(news),
+                news = self.changes.recv() => News::Change(news),
+                _ = self.ending.changed() => News::End,
+                () = tokio::time::sleep(RECHECK) => News::Nothing,
+            };
+            match news {
+                News::Tenant(news) => self.heard_tenant(news)?,
+                News::Change(news) => self.heard_change(news)?,
+                News::End => return None,
+                News::Nothing => self.still_signed().await?,
             }
         }
         // What comes together is told together.
