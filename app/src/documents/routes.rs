@@ -1,0 +1,176 @@
+//! Routes of documents.
+//!
+//! In: requests. Out: pages for people, short answers for scripts. What is asked of a document that is not the person's ends
+//! as if there were none.
+
+use std::sync::Arc;
+
+use axum::{
+    Form, Router,
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{change, file, list, names, rows, upload};
+use crate::{
+    account,
+    auth::Signed,
+    error::{Error, wants_json},
+    live,
+    state::App,
+    web::{self, DocumentPage, DocumentsPage, Limits},
+};
+
+/// Routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/documents", get(documents).post(take))
+        .route("/documents/list", get(fragment))
+        .route("/documents/{id}", get(document))
+        .route("/documents/{id}/file", get(bytes))
+        .route("/documents/{id}/rename", post(rename))
+        .route("/documents/{id}/cancel", post(cancel))
+        .route("/documents/{id}/retry", post(retry))
+        .route("/documents/{id}/delete", post(delete))
+}
+
+async fn documents(State(app): State<Arc<App>>, signed: Signed) -> Result<Response, Error> {
+    let limits = &app.args.documents;
+    let page = DocumentsPage {
+        frame: account::frame(Some(&signed), "/documents"),
+        panel: live::panel(&app, signed.tenant),
+        list: list(&app, signed.tenant).await?,
+        limits: Limits {
+            max_documents: limits.max_documents,
+            max_megabytes: limits.max_megabytes,
+            max_pages: limits.max_pages,
+        },
+        problem: None,
+    };
+    Ok(web::page(StatusCode::OK, &page))
+}
+
+async fn fragment(State(app): State<Arc<App>>, signed: Signed) -> Result<Response, Error> {
+    Ok(web::page(StatusCode::OK, &list(&app, signed.tenant).await?))
+}
+
+async fn take(State(app): State<Arc<App>>, signed: Signed, request: Request) -> Response {
+    let json = wants_json(request.headers());
+    if let Err(error) = app.limits.costly(signed.user) {
+        return error.into_response();
+    }
+    match upload::take(app, signed.tenant, request).await {
+        Ok(id) if json => {
+            let body = axum::Json(serde_json::json!({"id": id.to_string()}));
+            (StatusCode::CREATED, [("location", format!("/documents/{id}"))], body).into_response()
+        }
+        Ok(_) => Redirect::to("/documents").into_response(),
+        Err(refusal) => refusal.answer(json),
+    }
+}
+
+#[derive(Deserialize)]
+struct PageQuery {
+    page: Option<String>,
+}
+
+async fn document(
+    State(app): State<Arc<App>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Error> {
+    let row = rows::one(&app.db, signed.tenant, read_id(&id)?).await?;
+    let last = row.pages.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(u32::MAX).max(1);
+    let page = query.page.and_then(|page| page.trim().parse().ok()).unwrap_or(1).clamp(1, last);
+    let page = DocumentPage {
+        frame: account::frame(Some(&signed), &format!("/documents/{id}")),
+        document: row.shown(app.embeddings.model()),
+        page,
+    };
+    Ok(web::page(StatusCode::OK, &page))
+}
+
+#[derive(Deserialize)]
+struct FileQuery {
+    download: Option<String>,
+}
+
+async fn bytes(
+    State(app): State<Arc<App>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Query(query): Query<FileQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let row = rows::one(&app.db, signed.tenant, read_id(&id)?).await?;
+    file::send(&app, &row, &headers, query.download.as_deref() == Some("1")).await
+}
+
+#[derive(Deserialize)]
+struct Title {
+    #[serde(default)]
+    title: String,
+}
+
+async fn rename(
+    State(app): State<Arc<App>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<Title>,
+) -> Result<Response, Error> {
+    let words = || format!("Give it a title of 1 to {} characters.", names::TITLE);
+    let title = names::title(&form.title).ok_or_else(|| Error::invalid("title", words()))?;
+    change::rename(&app.db, signed.tenant, read_id(&id)?, &title).await?;
+    Ok(done(&headers, &format!("/documents/{id}")))
+}
+
+async fn cancel(
+    State(app): State<Arc<App>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    change::cancel(&app.db, signed.tenant, read_id(&id)?).await?;
+    Ok(done(&headers, &format!("/documents/{id}")))
+}
+
+async fn retry(
+    State(app): State<Arc<App>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    app.limits.costly(signed.user)?;
+    change::retry(&app.db, signed.tenant, read_id(&id)?, app.embeddings.model()).await?;
+    Ok(done(&headers, &format!("/documents/{id}")))
+}
+
+async fn delete(
+    State(app): State<Arc<App>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    change::delete(&app.db, signed.tenant, read_id(&id)?).await?;
+    Ok(done(&headers, "/documents"))
+}
+
+/// What is no id names nothing.
+fn read_id(text: &str) -> Result<Uuid, Error> {
+    text.parse().map_err(|_| Error::NotFound)
+}
+
+/// A form goes on to a page, a script knows what it did.
+fn done(headers: &HeaderMap, page: &str) -> Response {
+    if wants_json(headers) {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        Redirect::to(page).into_response()
+    }
+}
