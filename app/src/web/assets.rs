@@ -110,7 +110,9 @@ pub async fn serve(
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
         (header::CONTENT_TYPE, file.kind.clone()),
     ];
-    response.headers_mut().extend(fixed);
+    for (name, value) in fixed {
+        response.headers_mut().insert(name, value);
+    }
     Ok(response)
 }
 

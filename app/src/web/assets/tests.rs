@@ -72,3 +72,15 @@ fn every_file_of_the_folder_is_served_or_is_about_the_others() {
         }
     }
 }
+
+#[test]
+fn the_vendored_scripts_are_the_ones_that_their_readme_names() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("static/vendor/pdfjs");
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let scripts = ["pdf.min.mjs", "pdf.worker.min.mjs"];
+    for script in scripts {
+        let digest = Sha256::digest(std::fs::read(folder.join(script)).unwrap());
+        let sum: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(readme.contains(&format!("| {script} | {sum} |")), "{script} is {sum}");
+    }
+}
