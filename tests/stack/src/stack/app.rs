@@ -9,12 +9,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::Stack;
 use crate::child::Child;
 use crate::oidc::{self, Oidc};
 use crate::s3::{self, S3};
-use crate::{models, paths, ports, tool};
+use crate::{install, models, paths, ports, tool};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Namespace of the tenants that the app makes.
@@ -134,6 +135,16 @@ impl Stack {
             found.with_context(|| format!("no {field}= in the app's line {line:?}"))
         };
         Ok(App { url: url("address")?, admin_url: url("admin")?, process })
+    }
+
+    /// The browser's journey through an app that is there (tests/browser says what `wishes` may hold).
+    pub fn journey(&self, base_url: &str, wishes: &Value) -> Result<Command> {
+        let node = install::require("node", "install Node.js 20 or newer: https://nodejs.org")?;
+        let folder = install::npm(&paths::checkout().join("tests/browser"))?;
+        let mut journey = Command::new(node);
+        journey.arg(folder.join("journey.mjs")).arg(base_url).arg(wishes.to_string());
+        journey.env("CHROMIUM", install::chromium()?);
+        Ok(journey)
     }
 
     /// A certified OpenID provider; `Oidc::configure` makes an app use it.

@@ -1,0 +1,79 @@
+// What is wrong with a page, whether or not a step looks for it.
+//
+// In: a page. Out: a list of problems: errors on its console, what the content security policy refused, scripts that threw, requests that
+// failed; and for `look`, what axe finds and pages wider than the screen. What a step provokes on purpose is named with `expecting`.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import axe from '@axe-core/playwright';
+
+const AxeBuilder = axe.default ?? axe;
+const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+
+export class Watch {
+  constructor(page, folder) {
+    this.page = page;
+    this.folder = folder;
+    this.problems = [];
+    this.expected = null;
+    if (folder) mkdirSync(folder, { recursive: true });
+  }
+
+  async start() {
+    const { page } = this;
+    await page.addInitScript(() => {
+      addEventListener('securitypolicyviolation', (event) => console.error(`CSP ${event.violatedDirective} refused ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`));
+    });
+    page.on('console', (message) => message.type() === 'error' && this.problem(`console: ${message.text()} (${message.location().url})`));
+    page.on('pageerror', (error) => this.problem(`script: ${error.stack ?? error}`));
+    page.on('response', (response) => response.status() >= 400 && this.problem(`${response.status()} ${response.request().method()} ${response.url()}`));
+    page.on('requestfailed', (request) => {
+      const why = request.failure()?.errorText;
+      // What is under way when a page is left ends so.
+      if (why !== 'net::ERR_ABORTED') this.problem(`${why} ${request.method()} ${request.url()}`);
+    });
+  }
+
+  problem(text) {
+    if (!this.expected?.test(text)) this.problems.push(text);
+  }
+
+  /** Runs `provoke`; problems that match are no problems meanwhile. */
+  async expecting(pattern, provoke) {
+    this.expected = pattern;
+    try {
+      return await provoke();
+    } finally {
+      this.expected = null;
+    }
+  }
+
+  /** Screenshots on both screens in both schemes, axe on each; leaves the page on a light desktop. */
+  async look(name) {
+    if (!this.folder) return;
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      await this.page.setViewportSize(viewport);
+      for (const scheme of ['light', 'dark']) {
+        await this.page.emulateMedia({ colorScheme: scheme });
+        await this.page.evaluate(() => document.fonts.ready);
+        await this.page.screenshot({ path: join(this.folder, `${name}-${size}-${scheme}.png`), fullPage: true, animations: 'disabled' });
+        await this.axe(`${name}, ${size}, ${scheme}`);
+      }
+      const wide = await this.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (wide > 1) this.problem(`${name}, ${size}: the page is ${wide} pixels wider than the screen`);
+    }
+    await this.page.setViewportSize(SIZES.desktop);
+    await this.page.emulateMedia({ colorScheme: 'light' });
+  }
+
+  async axe(where) {
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+    for (const { id, help, nodes } of violations) {
+      for (const node of nodes) this.problem(`axe (${where}): ${id}: ${help}: ${node.html.slice(0, 160)} ${node.any.map((check) => check.message).join('; ')}`);
+    }
+  }
+
+  async failure(name) {
+    if (this.folder) await this.page.screenshot({ path: join(this.folder, `failed-${name}.png`), fullPage: true }).catch(() => {});
+  }
+}
