@@ -1,4 +1,4 @@
-//! The embedding model, behind an API like OpenAI's.
+//! The embedding model, behind an API of the kind that `OpenAI` made common.
 //!
 //! In: texts. Out: one vector for each, in order, of the configured length. Requests are batched, bounded over the whole
 //! process, timed and repeated where that can help; a search never waits behind a whole document. What the model says is

@@ -6,23 +6,23 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Most characters of a title.
-pub const TITLE: usize = 500;
+pub(super) const TITLE: usize = 500;
 /// Most characters of a file's name.
-pub const FILE_NAME: usize = 1000;
+pub(super) const FILE_NAME: usize = 1000;
 
 /// What RFC 5987 leaves as it is.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A title as a person wrote it; nothing when nothing of it can be shown.
 #[must_use]
-pub fn title(text: &str) -> Option<String> {
+pub(super) fn title(text: &str) -> Option<String> {
     let clean = clean(text, TITLE);
     (!clean.is_empty()).then_some(clean)
 }
 
 /// The title of a new document: its file's name without the ending.
 #[must_use]
-pub fn title_of_file(file_name: &str) -> String {
+pub(super) fn title_of_file(file_name: &str) -> String {
     let stem = match file_name.char_indices().rev().nth(3) {
         Some((at, _)) if file_name[at..].eq_ignore_ascii_case(".pdf") => &file_name[..at],
         _ => file_name,
@@ -32,7 +32,7 @@ pub fn title_of_file(file_name: &str) -> String {
 
 /// A file's name as a browser sent it: the last part of a path, and what browsers escape.
 #[must_use]
-pub fn file_name(text: &str) -> String {
+pub(super) fn file_name(text: &str) -> String {
     let escaped = [("%22", "\""), ("%0D", " "), ("%0A", " ")];
     let text =
         escaped.iter().fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain));
@@ -43,7 +43,7 @@ pub fn file_name(text: &str) -> String {
 
 /// `Content-Disposition` for a file of any name: an ASCII stand-in, and the name itself after RFC 5987.
 #[must_use]
-pub fn disposition(file_name: &str, attachment: bool) -> String {
+pub(super) fn disposition(file_name: &str, attachment: bool) -> String {
     let kind = if attachment { "attachment" } else { "inline" };
     let plain = |c: char| c.is_ascii_alphanumeric() || " -._()".contains(c);
     let ascii: String =

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 /// What to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(super) enum Wanted {
     /// The whole file.
     All,
     /// These bytes.
@@ -22,7 +22,7 @@ pub enum Wanted {
 
 /// What these headers ask for.
 #[must_use]
-pub fn wanted(headers: &HeaderMap, size: u64, tag: &str) -> Wanted {
+pub(super) fn wanted(headers: &HeaderMap, size: u64, tag: &str) -> Wanted {
     if text(headers, &header::IF_NONE_MATCH).is_some_and(|tags| names(tags, tag)) {
         return Wanted::Known;
     }
