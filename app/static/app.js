@@ -41,12 +41,14 @@ function notice(words, wrong = true) {
   if (!wrong) setTimeout(() => box.remove(), 5000);
 }
 
-/** Moments in the person's own time and language. */
+const LOCALE = navigator.language.startsWith("en") ? navigator.language : "en-GB";
+
+/** Moments in the person's own time; in English, as all of the page. */
 function localMoments(root = document) {
   for (const time of $$("time[datetime]", root)) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    const words = moment.toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+    const words = moment.toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "short" });
     if (time.textContent !== words) time.textContent = words;
   }
 }
@@ -275,7 +277,7 @@ addEventListener("pageshow", () => {
 
 // Menus close by Escape and by a click elsewhere.
 const closeMenus = (except) => $$("details.menu[open]").forEach((menu) => menu !== except && menu.removeAttribute("open"));
-addEventListener("click", (event) => closeMenus(event.target.closest?.("details.menu")));
+addEventListener("click", (event) => event.target.closest?.("dialog") ?? closeMenus(event.target.closest?.("details.menu")));
 addEventListener("keydown", (event) => {
   const menu = $("details.menu[open]");
   if (event.key !== "Escape" || !menu || $("dialog[open]")) return;
