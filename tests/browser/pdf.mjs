@@ -15,9 +15,9 @@ export const TOPICS = [
   { sentence: 'Honeybees dance in circles to tell their sisters where the flowers are.', question: 'How do bees show others the way to blossoms?' },
   { sentence: 'The violin maker lets the spruce wood dry for ten winters before he carves it.', question: 'How long is timber stored before an instrument is built?' },
 ];
-const WORDS = 'the old garden wall stands beside a quiet road where travellers rest and talk about weather markets letters bridges and long journeys through hills that nobody measured while clocks in distant towers count another ordinary afternoon'.split(' ');
+const WORDS = 'the old garden wall stands beside a quiet road where travellers rest and talk about weather markets letters bridges and slow journeys through hills that nobody measured while clocks in distant towers count another ordinary afternoon'.split(' ');
 
-/** Lines of one page: its topic where there is one, then words that mean little, different on every page. */
+/** Lines of one page: its topic where there is one, then words that mean little, different on every page, and are in no question. */
 function linesOf(page, lines) {
   const topic = TOPICS[page - 1];
   const filler = (line) => Array.from({ length: 11 }, (_, word) => WORDS[(page * 7 + line * 13 + word * (1 + (page % 5))) % WORDS.length]).join(' ');

@@ -1,7 +1,7 @@
 // What is wrong with a page, whether or not a step looks for it.
 //
 // In: a page. Out: a list of problems: errors on its console, what the content security policy refused, scripts that threw, requests that
-// failed; and for `look`, what axe finds and pages wider than the screen. What a step provokes on purpose is named with `expecting`.
+// failed; and for `look`, what axe finds and pages wider than the screen. What a step provokes on purpose is named with `expect`.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,8 @@ export class Watch {
     this.page = page;
     this.folder = folder;
     this.problems = [];
-    this.expected = null;
+    this.expected = [];
+    this.violations = new Map();
     if (folder) mkdirSync(folder, { recursive: true });
   }
 
@@ -35,17 +36,12 @@ export class Watch {
   }
 
   problem(text) {
-    if (!this.expected?.test(text)) this.problems.push(text);
+    if (!this.expected.some((pattern) => pattern.test(text))) this.problems.push(text);
   }
 
-  /** Runs `provoke`; problems that match are no problems meanwhile. */
-  async expecting(pattern, provoke) {
-    this.expected = pattern;
-    try {
-      return await provoke();
-    } finally {
-      this.expected = null;
-    }
+  /** A problem that a step provokes. Browsers report some of them late, so it stays expected. */
+  expect(pattern) {
+    this.expected.push(pattern);
   }
 
   /** Screenshots on both screens in both schemes, axe on each; leaves the page on a light desktop. */
@@ -69,8 +65,16 @@ export class Watch {
   async axe(where) {
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
     for (const { id, help, nodes } of violations) {
-      for (const node of nodes) this.problem(`axe (${where}): ${id}: ${help}: ${node.html.slice(0, 160)} ${node.any.map((check) => check.message).join('; ')}`);
+      for (const { html, any } of nodes) {
+        const what = `${id}: ${help}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`;
+        this.violations.set(what, [...(this.violations.get(what) ?? []), where]);
+      }
     }
+  }
+
+  /** Everything found, each once. */
+  all() {
+    return [...new Set(this.problems), ...[...this.violations].map(([what, places]) => `axe: ${what} (${places.join('; ')})`)];
   }
 
   async failure(name) {
