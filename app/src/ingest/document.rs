@@ -1,0 +1,169 @@
+//! One document from its file to its passages, ready to be committed.
+//!
+//! In: a job. Out: an open transaction in the tenant's database that holds everything. Reading, embedding and storing run at
+//! the same time, joined by short channels: whoever is slow makes the others wait, and memory stays small. Nothing here
+//! decides what becomes of the job; dropping the future ends the child and undoes the transaction.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future::BoxFuture, stream};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::{documents::Blob, state::App};
+
+use super::{
+    child::{self, Limits, News},
+    chunk::{Chunker, Passage},
+    failure::Failure,
+    progress::Progress,
+    queue::Job,
+    store::{self, Batch, Written},
+    trouble::Trouble,
+};
+
+/// The program that runs, even where its file was replaced meanwhile.
+const OURSELVES: &str = "/proc/self/exe";
+/// Pages that are read, but not yet cut.
+const PAGES_AHEAD: usize = 16;
+/// Batches that have vectors, but are not yet stored.
+const BATCHES_AHEAD: usize = 2;
+
+/// A document that only waits for its commit.
+pub struct Prepared {
+    /// The open transaction.
+    pub written: Written,
+    /// How many pages there are, and how many of them without text.
+    pub pages: i32,
+    /// See above.
+    pub textless: u32,
+    /// How long the reading process worked.
+    pub reading: Duration,
+    /// How long the model worked, requests at the same time added up.
+    pub embedding: Duration,
+}
+
+/// Does all that can be done before the commit.
+///
+/// # Errors
+/// [`Trouble`].
+pub async fn prepare(
+    app: &App,
+    job: &Job,
+    document: Uuid,
+    progress: &Progress,
+) -> Result<Prepared, Trouble> {
+    let database = app.tenants.database(job.tenant).await?;
+    let (stored, given) = (database.dimensions, app.embeddings.dimensions());
+    if stored != given {
+        let detail = format!("the database has {stored} dimensions, the model {given}");
+        return Err(Trouble::failed(Failure::ModelMismatch { stored, given }, detail));
+    }
+    let file = open(app, document).await?;
+    let limits = limits(app);
+    let (news, pages) = mpsc::channel(PAGES_AHEAD);
+    let (vectors, mut batches) = mpsc::channel(BATCHES_AHEAD);
+    let reading = async {
+        let read = child::read(&limits, file.chunks, news).await?;
+        progress.all_read();
+        Ok(read)
+    };
+    let ((textless, reading), embedding, written) = tokio::try_join!(
+        reading,
+        embed(app, passages(pages, progress), vectors, progress),
+        store::write(&database.pool, document, &mut batches),
+    )?;
+    let written = written.ok_or_else(|| Trouble::failed(Failure::NoText, "no passages"))?;
+    Ok(Prepared { written, pages: progress.page_count(), textless, reading, embedding })
+}
+
+async fn open(app: &App, document: Uuid) -> Result<Blob, Trouble> {
+    let key: String = sqlx::query_scalar("select blob_key from documents where id = $1")
+        .bind(document)
+        .fetch_one(&app.db)
+        .await
+        .map_err(Trouble::main)?;
+    Ok(app.files.get(&key).await?)
+}
+
+fn limits(app: &App) -> Limits {
+    let documents = &app.args.documents;
+    Limits {
+        program: PathBuf::from(OURSELVES),
+        max_pages: documents.max_pages,
+        megabytes: documents.extract_megabytes,
+        time: documents.extract_seconds,
+    }
+}
+
+/// Passages as pages come.
+fn passages(
+    pages: mpsc::Receiver<News>,
+    progress: &Progress,
+) -> impl Stream<Item = Passage> + use<'_> {
+    stream::unfold((pages, Some(Chunker::default())), move |(mut pages, chunker)| async move {
+        let mut chunker = chunker?;
+        let complete = match pages.recv().await {
+            Some(News::Pages(number)) => {
+                progress.pages(number);
+                Vec::new()
+            }
+            Some(News::Page(number, text)) => {
+                let complete = chunker.page(i32::try_from(number).unwrap_or(i32::MAX), &text);
+                progress.page_read(number);
+                complete
+            }
+            None => {
+                let last = chunker.finish();
+                progress.passages(last.len());
+                return Some((stream::iter(last), (pages, None)));
+            }
+        };
+        progress.passages(complete.len());
+        Some((stream::iter(complete), (pages, Some(chunker))))
+    })
+    .flatten()
+}
+
+/// Vectors for passages, several batches at the same time, in order.
+async fn embed(
+    app: &App,
+    passages: impl Stream<Item = Passage> + Send,
+    vectors: mpsc::Sender<Batch>,
+    progress: &Progress,
+) -> Result<Duration, Trouble> {
+    let models = &app.args.models;
+    let batches = passages
+        .chunks(models.embedding_batch as usize)
+        .map(|passages| embed_batch(app, passages, progress))
+        .buffered(models.embedding_concurrency as usize);
+    futures::pin_mut!(batches);
+    let mut took = Duration::ZERO;
+    while let Some((batch, time)) = batches.try_next().await? {
+        took += time;
+        if vectors.send(batch).await.is_err() {
+            // Storing failed: it says why.
+            break;
+        }
+    }
+    Ok(took)
+}
+
+/// Boxed, because the compiler does not see otherwise that it may be sent to another thread.
+fn embed_batch<'a>(
+    app: &'a App,
+    passages: Vec<Passage>,
+    progress: &'a Progress,
+) -> BoxFuture<'a, Result<(Batch, Duration), Trouble>> {
+    async move {
+        let began = Instant::now();
+        let texts: Vec<String> = passages.iter().map(|passage| passage.text.clone()).collect();
+        let vectors = app.embeddings.embed(&texts).await?;
+        progress.embedded(passages.len());
+        Ok((Batch { passages, vectors }, began.elapsed()))
+    }
+    .boxed()
+}
