@@ -92,10 +92,9 @@ impl Files {
         let place = &self.place;
         match tokio::time::timeout(open::PROBE_PATIENCE, probe).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(format!(
-                "--files {place} cannot be written to: {}",
-                crate::error::causes(&error)
-            )),
+            Ok(Err(error)) => {
+                Err(format!("--files {place} cannot be written to: {}", open::words(&error)))
+            }
             Err(_) => Err(format!(
                 "--files {place} did not answer within {} s: are --files and --s3-endpoint right?",
                 open::PROBE_PATIENCE.as_secs()

@@ -60,10 +60,7 @@ async fn fragment(State(app): State<Arc<App>>, signed: Signed) -> Result<Respons
 
 async fn take(State(app): State<Arc<App>>, signed: Signed, request: Request) -> Response {
     let json = wants_json(request.headers());
-    if let Err(error) = app.limits.costly(signed.user) {
-        return error.into_response();
-    }
-    match upload::take(app, signed.tenant, request).await {
+    match upload::take(app, &signed, request).await {
         Ok(id) if json => {
             let body = axum::Json(serde_json::json!({"id": id.to_string()}));
             (StatusCode::CREATED, [("location", format!("/documents/{id}"))], body).into_response()

@@ -25,7 +25,7 @@ use super::{
     arrival::{self, Arrival, Ended, Room},
     names, new_key,
 };
-use crate::{error::Error, state::App};
+use crate::{auth::Signed, error::Error, state::App};
 
 use incoming::{Incoming, IncomingFile};
 pub(super) use refusal::Refusal;
@@ -42,7 +42,7 @@ const TOUCH: Duration = Duration::from_secs(5);
 /// Takes the file in.
 pub(super) async fn take(
     app: Arc<App>,
-    tenant: Uuid,
+    signed: &Signed,
     mut request: Request,
 ) -> Result<Uuid, Refusal> {
     let most = u64::from(app.args.documents.max_megabytes) * MEGABYTE;
@@ -52,8 +52,11 @@ pub(super) async fn take(
     DefaultBodyLimit::max(limit).apply(&mut request);
     let mut multipart =
         Multipart::from_request(request, &()).await.map_err(|_| Refusal::NotMultipart)?;
+    let (tenant, allowed) = (signed.tenant, app.limits.costly(signed.user));
     let work = tokio::spawn(async move {
-        let taken = if announced > most + AROUND {
+        let taken = if let Err(error) = allowed {
+            Err(error.into())
+        } else if announced > most + AROUND {
             Err(Refusal::TooLarge { megabytes: app.args.documents.max_megabytes })
         } else {
             receive(&app, tenant, &mut multipart).await

@@ -19,6 +19,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
 /// The library would go on for three minutes, longer than anybody waits for a page.
 const RETRIES: usize = 3;
+/// As much of a server's own words as is shown.
+const WORDS: usize = 300;
 const RETRY_PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) fn open(args: &DocumentArgs) -> Result<Files, String> {
@@ -99,6 +101,21 @@ fn bucket(args: &DocumentArgs, place: &str) -> Result<Files, String> {
     };
     let store = builder.build().map_err(|error| format!("--files s3://{place}: {error}"))?;
     Ok(Files { store: Arc::new(store), root, folder: None, place: args.files.clone() })
+}
+
+/// Why the probe failed, for whoever started the process. A server's own words can be pages of XML: their first line will do.
+pub(super) fn words(error: &StoreError) -> String {
+    use object_store::Error::{PermissionDenied, Unauthenticated};
+    match error {
+        StoreError::Missing => "there is no such bucket".to_owned(),
+        StoreError::Failed(PermissionDenied { .. } | Unauthenticated { .. }) => {
+            "its server refuses us: check --s3-access-key-id, --s3-secret-access-key, --s3-region and what they may do"
+                .to_owned()
+        }
+        StoreError::Failed(_) | StoreError::Folder(_) => {
+            crate::error::causes(error).lines().next().unwrap_or_default().chars().take(WORDS).collect()
+        }
+    }
 }
 
 /// A process that was killed in an upload left `name#1` beside where `name` was to be.

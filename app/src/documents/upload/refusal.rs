@@ -14,13 +14,14 @@ use uuid::Uuid;
 use crate::{
     documents::StoreError,
     error::{Error, Failure},
+    web::words,
 };
 
 /// Why a file was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::documents) enum Refusal {
     /// All places are taken.
-    #[error("You can keep {most} documents here, and you have them. Delete one to make room.")]
+    #[error("You have {} here, and more cannot be kept. Delete one to make room.", words::count((*most).into(), "document", "documents"))]
     TooMany { most: u32 },
     #[error("The file is larger than {megabytes} MB, the limit here. Choose a smaller one.")]
     TooLarge { megabytes: u32 },
