@@ -96,12 +96,13 @@ impl Cluster {
         self.account(run, "tenantry-system", "tenantry-operator", "operator.kubeconfig")
     }
 
-    /// Applies the app's rights; gives the kubeconfig of its ServiceAccount.
-    pub(crate) fn admit_app(&self, run: &Run) -> Result<PathBuf> {
-        let rights = run.folder().join("app-rbac.yaml");
-        crate::certs::write(&rights, APPS_RIGHTS)?;
+    /// Applies the app's rights in a namespace; gives the kubeconfig of its ServiceAccount there.
+    pub(crate) fn admit_app(&self, run: &Run, namespace: &str) -> Result<PathBuf> {
+        let rights = run.folder().join(format!("app-rbac-{namespace}.yaml"));
+        let of_namespace = APPS_RIGHTS.replace(": tenants\n", &format!(": {namespace}\n"));
+        crate::certs::write(&rights, &of_namespace)?;
         self.apply(&[&rights])?;
-        self.account(run, "tenants", "tenantry-app", "app.kubeconfig")
+        self.account(run, namespace, "tenantry-app", &format!("app-{namespace}.kubeconfig"))
     }
 
     fn apply(&self, files: &[&Path]) -> Result<()> {

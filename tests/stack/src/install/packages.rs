@@ -45,13 +45,13 @@ pub fn npm(folder: &Path) -> Result<PathBuf> {
 /// The Python packages of `folder`'s requirements.txt, for PYTHONPATH. All that is needed must be listed there.
 pub fn pip(folder: &Path) -> Result<PathBuf> {
     let list = folder.join("requirements.txt");
-    let python = python()?;
+    let program = super::require("python3", "`apt-get install python3 python3-pip`")?;
     // Compiled packages belong to one version of Python.
-    let version = tool::output(Command::new(&python).arg("--version"))?;
+    let version = tool::output(Command::new(program).arg("--version"))?;
     let home =
         paths::cache_folder("pip")?.join(named(folder, std::slice::from_ref(&list), &version)?);
     once(&home, |staging| {
-        let mut pip = Command::new(&python);
+        let mut pip = Command::new(python()?);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
         pip.args(["--no-warn-script-location", "--root-user-action=ignore", "--no-deps"]);
         pip.args(["--require-hashes", "--only-binary=:all:", "--target"]).arg(staging);

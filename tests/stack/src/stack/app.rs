@@ -82,24 +82,25 @@ impl Stack {
         Ok(format!("postgresql://{name}:{password}@{host}:{port}/{name}?{wishes}"))
     }
 
-    /// The kubeconfig of the app's ServiceAccount, which may make tenants and read their Secrets in the namespace `tenants`.
-    pub fn app_kubeconfig(&self) -> Result<PathBuf> {
-        self.cluster().admit_app(&self.run)
+    /// The kubeconfig of the app's ServiceAccount, which may make tenants and read their Secrets in this namespace.
+    pub fn app_kubeconfig(&self, namespace: &str) -> Result<PathBuf> {
+        self.cluster().admit_app(&self.run, namespace)
     }
 
     /// `tenantry-app serve` on a database of its own, with everything that it needs to know of this stack.
     pub fn app(&self) -> Result<Command> {
-        self.app_on(&self.main_database("app")?)
+        self.app_on(NAMESPACE, &self.main_database("app")?)
     }
 
     /// The same on a database that is there: the app again after its end, or a second one beside the first. Its address is chosen
     /// here, because it is part of its public URL; it stays the same when the same command is started again.
-    pub fn app_on(&self, database_url: &str) -> Result<Command> {
+    pub fn app_on(&self, namespace: &str, database_url: &str) -> Result<Command> {
         let listen = format!("127.0.0.1:{}", ports::free()?);
         let database = database_url.rsplit('/').next().unwrap_or_default();
         let database = database.split('?').next().unwrap_or_default();
         let mut app = self.app_command("serve", database_url)?;
-        app.env("KUBECONFIG", self.app_kubeconfig()?).env("TENANTRY_APP_NAMESPACE", NAMESPACE);
+        app.env("KUBECONFIG", self.app_kubeconfig(namespace)?);
+        app.env("TENANTRY_APP_NAMESPACE", namespace);
         app.env("TENANT_DB_CA_FILE", self.ca_file()).env("DEMO_LOGIN", "true");
         app.env("FILES", self.scratch_dir()?.join("files").join(database));
         app.env("PUBLIC_URL", format!("http://{listen}")).env("TENANTRY_APP_LISTEN", listen);

@@ -85,7 +85,7 @@ fn the_bucket_is_there_and_wants_signatures() -> Result<()> {
 #[test]
 fn the_apps_account_may_make_tenants_and_read_secrets_in_its_namespace_only() -> Result<()> {
     let stack = Stack::start(Options { emulator: None, pooler: false, ..Options::default() })?;
-    let config = stack.app_kubeconfig()?;
+    let config = stack.app_kubeconfig("tenants")?;
     let may = |config: &Path, namespace: &str, verb: &str, what: &str| -> Result<bool> {
         let mut kubectl = stack.kubectl();
         kubectl.arg(format!("--kubeconfig={}", config.display()));
