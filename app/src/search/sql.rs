@@ -79,7 +79,7 @@ const QUESTION: &str = r"question as (
 )";
 
 /// By meaning: the nearest vectors, by the index or by reading all, as the planner sees fit. It reckons the reading of long
-/// vectors, which are stored out of line, cheaper than it is; what it finds is the same either way.
+/// vectors, which are stored out of line, cheaper than it is; the index is nearly exact, reading all is exact.
 const NEAR: &str = r"near as (
     select id, row_number() over (order by distance, id) as place
     from (
