@@ -253,7 +253,7 @@ pub struct ProcessArgs {
     pub log_format: LogFormat,
 
     /// Which log lines, after `tracing_subscriber::EnvFilter`.
-    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn")]
+    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn,sqlx=warn")]
     pub log_filter: String,
 }
 

@@ -55,35 +55,44 @@ impl Chunker {
         if text.is_empty() {
             return Vec::new();
         }
-        self.join(&text);
+        // A passage that stands on one page can be cited by it; only a sentence that goes on keeps two pages together.
+        let mut passages = Vec::new();
+        if text.starts_with(char::is_lowercase) {
+            self.join();
+        } else {
+            passages = self.flush();
+        }
         self.marks.push((self.text.len(), number));
         self.text.push_str(&text);
-        self.passages(MOST + AHEAD)
+        passages.extend(self.passages(MOST + AHEAD));
+        passages
     }
 
     /// There are no more pages; answers the last passages.
     pub fn finish(mut self) -> Vec<Passage> {
+        self.flush()
+    }
+
+    /// All that is left, to the end; what comes next begins anew.
+    fn flush(&mut self) -> Vec<Passage> {
         let mut passages = self.passages(MOST);
         if !self.text[self.seen..].trim().is_empty() {
             passages.extend(self.passage(self.text.len()));
         }
+        self.text.clear();
+        self.marks.clear();
+        self.seen = 0;
         passages
     }
 
-    /// What stands between two pages: a word or a sentence may go on, a paragraph need not end.
-    fn join(&mut self, next: &str) {
-        if self.text.is_empty() {
-            return;
-        }
-        let goes_on = next.starts_with(char::is_lowercase);
+    /// What stands between two pages with one sentence: a space, or nothing where a word was broken.
+    fn join(&mut self) {
         let before = self.text.strip_suffix('-').and_then(|rest| rest.chars().next_back());
-        if goes_on && before.is_some_and(char::is_lowercase) {
+        if before.is_some_and(char::is_lowercase) {
             self.text.pop();
             self.seen = self.seen.min(self.text.len());
-        } else if goes_on {
+        } else if !self.text.is_empty() {
             self.text.push(' ');
-        } else {
-            self.text.push_str("\n\n");
         }
     }
 

@@ -67,11 +67,18 @@ fn a_short_text_is_one_passage_that_knows_its_page() {
 }
 
 #[test]
-fn a_passage_may_stand_on_several_pages() {
+fn a_page_that_is_complete_keeps_its_passages_to_itself() {
     let all = check(&["One.", "Two.", "", "Three."]);
-    assert_eq!(all.len(), 1);
-    assert_eq!((all[0].page_first, all[0].page_last), (1, 4));
-    assert_eq!(all[0].text, "One.\n\nTwo.\n\nThree.");
+    let pages: Vec<_> = all.iter().map(|p| (p.page_first, p.page_last, p.text.as_str())).collect();
+    assert_eq!(pages, [(1, 1, "One."), (2, 2, "Two."), (4, 4, "Three.")]);
+    let long = sentences(30);
+    for passage in check(&[&long, &long, "Short.", &long]) {
+        assert_eq!(passage.page_first, passage.page_last, "{passage:?}");
+    }
+}
+
+#[test]
+fn a_passage_may_stand_on_several_pages() {
     // One letter on each of 3,000 pages.
     let pages: Vec<&str> = std::iter::repeat_n("x", 3000).collect();
     let all = check(&pages);
@@ -82,7 +89,8 @@ fn a_passage_may_stand_on_several_pages() {
 fn a_word_or_a_sentence_goes_on_over_a_pages_end() {
     assert_eq!(check(&["some infor-", "mation here"])[0].text, "some information here");
     assert_eq!(check(&["a sentence that", "goes on"])[0].text, "a sentence that goes on");
-    assert_eq!(check(&["The end.", "New page"])[0].text, "The end.\n\nNew page");
+    let all = check(&["It ends on the next page: the", "last word."]);
+    assert_eq!((all.len(), all[0].page_first, all[0].page_last), (1, 1, 2));
 }
 
 #[test]
