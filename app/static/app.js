@@ -241,6 +241,8 @@ async function after(form, body) {
   if (what === "list") return refresh();
   if (what === "title") {
     const title = body.get("title").trim();
+    const remove = $("#manage [data-confirm]").dataset;
+    remove.confirmWords = remove.confirmWords.replace($("#title").textContent, () => title);
     $("#title").textContent = title;
     document.title = `${title} · Tenantry`;
     return notice("Renamed.", false);

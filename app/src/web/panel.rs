@@ -103,6 +103,10 @@ impl PreparingPanel {
         let trouble = stalled
             .map(|condition| with_operators_words(stalled_words(&condition.reason), condition))
             .or_else(|| delay(conditions));
+        if trouble.is_some() {
+            // The operator's words of the step at hand are told with the trouble, and once is enough.
+            steps.iter_mut().filter(|step| step.state != StepState::Done).for_each(silence);
+        }
         Self { ready: false, headline: headline.to_owned(), steps, trouble }
     }
 
@@ -150,6 +154,10 @@ impl PreparingPanel {
             trouble: None,
         }
     }
+}
+
+fn silence(step: &mut PreparingStep) {
+    step.message.clear();
 }
 
 fn step(label: &str, state: StepState, message: &str) -> PreparingStep {
