@@ -124,6 +124,10 @@ async fn what_somebody_else_ends_is_no_fault_of_the_file() {
     let limits = Limits { program: PathBuf::from("/bin/false"), ..limits() };
     let got = read(&limits, b"%PDF-".to_vec()).await;
     assert!(got.outcome.unwrap_err().starts_with("the reading process"));
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/extract/killed.sh").into();
+    let limits = Limits { program, ..limits };
+    let got = read(&limits, b"%PDF-".to_vec()).await;
+    assert!(got.outcome.unwrap_err().starts_with("the reading process: somebody ended it"));
     let limits = Limits { program: PathBuf::from("/does/not/exist"), ..limits };
     let got = read(&limits, b"%PDF-".to_vec()).await;
     assert!(got.outcome.unwrap_err().starts_with("the reading process"));

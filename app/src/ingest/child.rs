@@ -238,12 +238,13 @@ impl Listener {
 
 /// A child that ended without a last word.
 fn died<E: std::error::Error + 'static>(status: ExitStatus) -> Error<E> {
-    let outside = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].map(Signal::as_raw);
+    let outside =
+        [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::KILL].map(Signal::as_raw);
     match status.signal() {
         Some(signal) if outside.contains(&signal) => {
             io::Error::other(format!("somebody ended it: {status}")).into()
         }
-        // Out of memory aborts, a full stack does too, the kernel kills.
+        // Its own limits end it otherwise: out of memory and a full stack abort, too much time has its signal.
         Some(_) => Error::Failed(Failure::TooComplex, status.to_string()),
         None => io::Error::other(format!("it could not work: {status}")).into(),
     }

@@ -126,7 +126,13 @@ async fn one(app: &App, job: &Job, stopping: &mut watch::Receiver<bool>) {
         Ok(Err(trouble)) => outcome::failed(app, job, &trouble).await,
         Err(Stop::Process) => outcome::release(app, job, Duration::ZERO, false, None).await,
         Err(Stop::Unwanted) => outcome::unwanted(app, job).await,
-        Err(Stop::Lost) => Ok(()),
+        Err(Stop::Lost) => {
+            // Its owner stopped it, or deleted the document: the job went with that.
+            if matches!(job.kind, Kind::Ingest(_)) {
+                app.metrics.ingest_finished(Failure::Cancelled.code());
+            }
+            Ok(())
+        }
     };
     if let Err(error) = settled {
         tracing::warn!(job = job.id, %error, "a job's outcome could not be written: it comes again");
