@@ -1,5 +1,7 @@
 //! The process that reads one PDF, started as the app starts it: every kind of file comes to its right end.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
 #[path = "extract/samples.rs"]
 mod samples;
 

@@ -8,18 +8,18 @@ use lopdf::{
 };
 
 /// A file and what must become of it.
-pub struct Sample {
+pub(crate) struct Sample {
     /// What it is.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The file.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// What must become of it.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// What must become of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is read.
     Read {
         /// Number of its pages.
@@ -36,12 +36,12 @@ pub enum Outcome {
 use Outcome::{Fails, Read};
 
 /// Most pages that the samples' outcomes are for.
-pub const MAX_PAGES: u32 = 500;
+pub(crate) const MAX_PAGES: u32 = 500;
 
 const TEXT: &str = "The quick brown fox jumps over the lazy dog.";
 
 /// All samples.
-pub fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     let mut all = good();
     all.extend(odd());
     all.extend(unusable());
@@ -59,7 +59,7 @@ fn read(pages: u32, textless: u32, holds: &'static str) -> Outcome {
 }
 
 /// A PDF with a line of text on each page.
-pub fn plain(lines: &[&str]) -> Vec<u8> {
+pub(crate) fn plain(lines: &[&str]) -> Vec<u8> {
     save(written(lines))
 }
 
