@@ -113,11 +113,11 @@ pub struct TenantArgs {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Sign-in")]
 pub struct SignInArgs {
-    /// Address under which people reach the app, such as https://chat.example.com.
+    /// Address under which people reach the app, such as `https://chat.example.com`.
     #[arg(long, env, default_value = "http://127.0.0.1:8090")]
     pub public_url: Url,
 
-    /// OpenID Connect issuer, such as https://accounts.google.com.
+    /// OpenID Connect issuer, such as `https://accounts.google.com`.
     #[arg(long, env, requires = "oidc_client_id")]
     pub oidc_issuer: Option<Url>,
 
@@ -154,7 +154,7 @@ pub struct SignInArgs {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Documents")]
 pub struct DocumentArgs {
-    /// Where files are kept: a folder, or s3://bucket/prefix.
+    /// Where files are kept: a folder, or `s3://bucket/prefix`.
     #[arg(long, env, default_value = "data/files")]
     pub files: String,
 

@@ -62,9 +62,11 @@ async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
     embeddings.check().await.map_err(anyhow::Error::msg)?;
     let client = kube_client(&args).await?;
     let dimensions = args.models.embedding_dimensions;
+    let files = Files::new(&args.documents).map_err(anyhow::Error::msg)?;
+    files.check().await.map_err(anyhow::Error::msg)?;
     let app = Arc::new(App {
         tenants: Tenants::new(client, &args.tenants, dimensions).map_err(anyhow::Error::msg)?,
-        files: Files::new(&args.documents).map_err(anyhow::Error::msg)?,
+        files,
         provider: Provider::new(&args.sign_in).map_err(anyhow::Error::msg)?,
         limits: Limits::new(args.process.requests_per_minute),
         db: db::open(&args.database).await?,

@@ -116,8 +116,13 @@ impl Tenants {
             .acquire_timeout(settings.patience)
             .after_connect(|session, _| {
                 Box::pin(async move {
-                    // A filter on documents must not leave an index scan with too few rows.
-                    sqlx::query("set hnsw.iterative_scan = strict_order").execute(session).await?;
+                    // A filter on documents must not leave an index scan with too few rows; and without a word on storage
+                    // that is fast everywhere, the planner reads a whole table of long vectors instead of its index.
+                    sqlx::raw_sql(
+                        "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1",
+                    )
+                    .execute(session)
+                    .await?;
                     Ok(())
                 })
             })

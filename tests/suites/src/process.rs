@@ -169,7 +169,7 @@ fn address(log: &str) -> Option<String> {
 }
 
 /// Waiting for a child blocks: not on the test's own thread, which may serve others meanwhile.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let patient = PATIENCE + Duration::from_secs(10);

@@ -42,7 +42,7 @@ impl World {
     fn start() -> Result<Self> {
         // One provider in the whole process; whoever comes second finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let stack = Stack::start(Options::default())?;
+        let stack = Stack::start(Options { models: true, ..Options::default() })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let cluster = runtime.block_on(cluster_id(stack.kubeconfig()))?;
         let kubectl_cache = stack.scratch_dir()?.join("kubectl");

@@ -1,5 +1,6 @@
 //! The acceptance tests: one binary, one folder per subject.
 
+mod app;
 mod chaos;
 mod contract;
 mod operator;

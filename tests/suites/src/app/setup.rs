@@ -1,0 +1,65 @@
+//! What an app is started with. In: a name, flags. Out: an operator, a main database, and a process.
+
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+use sqlx::PgPool;
+
+use super::TestApp;
+use crate::process::TestOperator;
+
+/// What an app is started with.
+pub struct AppSetup {
+    pub(super) name: String,
+    environment: Vec<(String, Option<String>)>,
+    idle: bool,
+}
+
+impl AppSetup {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), environment: Vec::new(), idle: false }
+    }
+
+    /// An environment variable: every flag has one.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Without an environment variable that the harness sets.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.push((name.to_owned(), None));
+        self
+    }
+
+    /// No process yet: `begin` starts one.
+    #[must_use]
+    pub fn idle(mut self) -> Self {
+        self.idle = true;
+        self
+    }
+
+    /// Starts all.
+    pub async fn start(self) -> Result<TestApp> {
+        let operator = TestOperator::start(&self.name).await?;
+        let stack = operator.world.stack();
+        let database = stack.main_database("app")?;
+        let mut command = stack.app_on(&operator.namespace, &database)?;
+        command.env("FILES", operator.folder()?.join("files"));
+        for (name, value) in &self.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let db = PgPool::connect_lazy(&database).context("the main database")?;
+        let idle = self.idle;
+        let app = TestApp { operator, db, setup: self, command, processes: Mutex::default() };
+        if !idle {
+            app.begin().await?;
+        }
+        Ok(app)
+    }
+}
