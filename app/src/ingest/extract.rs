@@ -7,7 +7,7 @@
 use std::{
     io::{self, Read, Write},
     ops::ControlFlow,
-    thread,
+    panic,
 };
 
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
@@ -19,7 +19,7 @@ use super::{
 use crate::args::ExtractArgs;
 
 /// Page trees, forms and fonts nest; a stack of this size lets ordinary ones.
-const STACK: usize = 32 << 20;
+const STACK: u64 = 32 << 20;
 /// Standard streams, and a few to spare.
 const FILES: u64 = 8;
 /// The last resort where nobody watches the clock: seconds of processor time. The parent's limit is far below.
@@ -36,25 +36,19 @@ const UNSAFE: u8 = 3;
 #[must_use]
 pub fn extract(args: &ExtractArgs) -> u8 {
     // The default writes the message, which may quote the document, to the log.
-    std::panic::set_hook(Box::new(|_| {}));
+    panic::set_hook(Box::new(|_| {}));
     if confine(args.megabytes).is_err() {
         return UNSAFE;
     }
-    let max_pages = args.max_pages;
-    let work = move || match read_and_tell(max_pages) {
+    // On this thread: another one would have a heap of its own, whose reserve counts as memory.
+    let read = panic::catch_unwind(|| read_and_tell(args.max_pages)).unwrap_or_else(|_panic| {
+        let detail = "the reader panicked".to_owned();
+        write(&Line::Failure { failure: Reason::Damaged, detail })
+    });
+    match read {
         Ok(()) => TOLD,
         Err(_) => UNHEARD,
-    };
-    let Ok(reader) = thread::Builder::new().stack_size(STACK).spawn(work) else {
-        return UNSAFE;
-    };
-    reader.join().unwrap_or_else(|_panic| {
-        let detail = "the reader panicked".to_owned();
-        match write(&Line::Failure { failure: Reason::Damaged, detail }) {
-            Ok(()) => TOLD,
-            Err(_) => UNHEARD,
-        }
-    })
+    }
 }
 
 fn confine(megabytes: u32) -> io::Result<()> {
@@ -69,6 +63,8 @@ fn confine(megabytes: u32) -> io::Result<()> {
     for (resource, most) in limits {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
+    // Where it may not grow, the usual size has to do.
+    let _ = setrlimit(Resource::Stack, Rlimit { current: Some(STACK), maximum: Some(STACK) });
     // Refused where a process may not become any nicer: it works all the same.
     let _ = nice(NICE);
     Ok(())
