@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+mod app;
+
 use super::{Common, narrator as n, prepare};
 use crate::child::Child;
-use crate::{Stack, http, paths, say, signals};
+use crate::{Options, Stack, http, paths, say, signals};
 
 const SAMPLE: &str = "crds/sample-tenant.yaml";
 const CONDITIONS: &str = "{range .status.conditions[*]}{.type}{\"\\t\"}{.status}{\"\\t\"}{.reason}{\"\\t\"}{.message}{\"\\n\"}{end}";
@@ -30,7 +32,8 @@ pub fn demo(common: &Common, once: bool) -> Result<ExitCode> {
         "The local stack",
         "A Kubernetes API server, Postgres with pgvector, a pooler and a Neon API, all real, all on this machine.",
     );
-    let stack = say::while_doing("starting the local stack", || Stack::start(common.options()))?;
+    let options = Options { models: true, ..common.options() };
+    let stack = say::while_doing("starting the local stack", || Stack::start(options))?;
     n::tell(&format!("Kubernetes   {}", stack.kubeconfig().display()));
     n::tell(&format!("Neon API     {}", stack.neon_api_url()));
     n::tell(&format!("logs         {}", stack.log_dir().display()));
@@ -38,16 +41,17 @@ pub fn demo(common: &Common, once: bool) -> Result<ExitCode> {
         demo.tenant_appears()?;
         demo.vectors_are_found()?;
         demo.tenant_goes()?;
-        Ok(demo)
+        let app = app::Walk::start(&stack).and_then(|walk| walk.tell(once));
+        Ok((app.map_err(|error| demo.explain(error))?, demo))
     });
-    let demo = result.with_context(|| {
+    let (app, demo) = result.with_context(|| {
         format!("the demo failed; all logs are in {}", stack.log_dir().display())
     })?;
     n::tell(&format!("\n   Done in {}.", say::human(started.elapsed())));
     if once {
         return Ok(ExitCode::SUCCESS);
     }
-    demo.stay()
+    demo.stay(&app)
 }
 
 struct Demo<'a> {
@@ -206,10 +210,13 @@ impl<'a> Demo<'a> {
         Ok(ids.iter().filter_map(|project| Some(project["id"].as_str()?.to_owned())).collect())
     }
 
-    fn stay(&self) -> Result<ExitCode> {
-        println!("\nEverything stays up. In another terminal:\n");
+    fn stay(&self, app: &app::Walk<'_>) -> Result<ExitCode> {
+        println!("\nEverything stays up. In a browser:\n");
+        println!("   {}   (sign in as Ada, as Grace, or under any other name)", app.url());
+        println!("\nIn another terminal:\n");
         println!("   export KUBECONFIG={}", self.stack.kubeconfig().display());
-        println!("   kubectl apply -f {SAMPLE} && kubectl get vt -w\n");
+        println!("   kubectl apply -f {SAMPLE} && kubectl get vt -A -w\n");
+        println!("   app's metrics        {}/metrics", app.admin_url());
         println!("   operator's metrics   {}", self.metrics);
         println!(
             "   Neon API             {}   (key: {})",
