@@ -1,10 +1,11 @@
 //! The app, as the people who use it meet it: real browser requests, a real operator, real databases, a real model.
 //!
-//! [`sign_in`] who it is, [`tenants`] their database, [`documents`] files, [`search`] passages, [`strangers`] nobody sees what
+//! [`sign_in`] who it is, [`tenants`] their database, [`documents`] and [`files`] files, [`search`] passages, [`strangers`] nobody sees what
 //! is another's, [`kills`] SIGKILL in the middle, [`outages`] what it depends on is away, [`browser`] a real browser.
 
 mod browser;
 mod documents;
+mod files;
 mod kills;
 mod outages;
 mod search;
