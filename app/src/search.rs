@@ -6,7 +6,7 @@
 
 mod marks;
 mod routes;
-mod sql;
+pub mod sql;
 
 use std::time::{Duration, Instant};
 

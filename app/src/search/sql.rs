@@ -11,10 +11,10 @@ use crate::tenants::Database;
 
 /// An index over `vector` ends here; above, it is over `halfvec`, and so must be the query.
 const MOST_PLAIN: i32 = 2000;
-/// Passages that each way of searching contributes.
-const EACH: i64 = 30;
-/// Passages in all.
-const BEST: i64 = 10;
+/// Passages that each way of searching contributes: `$3`.
+pub const EACH: i64 = 30;
+/// Passages in all: `$4`.
+pub const BEST: i64 = 10;
 
 /// A passage.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -44,8 +44,10 @@ pub(super) async fn passages(
     }
 }
 
-/// $1 the question, $2 ids of documents, $3 passages from each way, $4 passages in all, $5 the question's vector.
-fn statement(dimensions: Option<i32>) -> String {
+/// The statement, for vectors of so many dimensions or for words alone. $1 the question, $2 ids of documents, $3 [`EACH`],
+/// $4 [`BEST`], $5 the question's vector.
+#[must_use]
+pub fn statement(dimensions: Option<i32>) -> String {
     let (near, both) = match dimensions {
         Some(dimensions) => {
             let distance = distance(dimensions);
