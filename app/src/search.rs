@@ -29,8 +29,6 @@ use sql::Passage;
 pub const LONGEST: usize = 500;
 /// The database had its time to wake up before; a query that takes longer than this is lost.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// SQLSTATEs of a server that ended the session: it was stopped, or is waking up.
-const ENDED: [&str; 3] = ["57P01", "57P02", "57P03"];
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +104,7 @@ async fn embed(app: &App, question: &str) -> Result<Vector, models::Error> {
     vector.map(Vector::from)
 }
 
-/// Asks the tenant's database; once more where the server ended the session under us.
+/// Asks the tenant's database; again where the session ended under us, or the password became another.
 async fn query(
     app: &App,
     tenant: Uuid,
@@ -116,13 +114,11 @@ async fn query(
     vector: Option<Vector>,
 ) -> Result<Vec<Passage>, Error> {
     let started = Instant::now();
-    let mut again = true;
     let passages = loop {
         let asked = sql::passages(&database, question, ids, vector.as_ref());
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(passages)) => break passages,
-            Ok(Err(error)) if again && has_ended(&error) => {
-                again = false;
+            Ok(Err(error)) if tenants::is_passing(&error) && started.elapsed() < PATIENCE => {
                 database = app.tenants.database(tenant).await?;
             }
             Ok(Err(error @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut))) => {
@@ -134,11 +130,6 @@ async fn query(
     };
     app.metrics.search("query", started.elapsed());
     Ok(passages)
-}
-
-fn has_ended(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(error, sqlx::Error::Io(_)) || code.is_some_and(|code| ENDED.contains(&code.as_ref()))
 }
 
 /// A passage whose document went away in the meantime is no hit.

@@ -22,6 +22,7 @@ use crate::args::TenantArgs;
 pub use create::ensure;
 pub use directory::follow;
 pub use heal::heal;
+pub use pools::is_passing;
 pub use remove::remove;
 
 /// The schema that this app's queries need; a database that is older is being upgraded by the operator.

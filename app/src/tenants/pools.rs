@@ -23,6 +23,9 @@ use crate::args::TenantArgs;
 /// SQLSTATEs: the password, or the role, is not what it was.
 const REFUSED: [&str; 2] = ["28P01", "28000"];
 
+/// SQLSTATEs of a server that ended the session: it was stopped, or is waking up.
+const ENDED: [&str; 3] = ["57P01", "57P02", "57P03"];
+
 /// A tenant and the revision of its Secret.
 type Key = (Uuid, String);
 
@@ -90,15 +93,14 @@ impl Tenants {
             let pool = self.pools.cache.try_get_with(key.clone(), open).await.map_err(shared)?;
             match pool.acquire().await {
                 Ok(_works) => return Ok(Database { pool: PgPool::clone(&pool), dimensions }),
-                Err(error) if was_rotated(&error) => {
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {
                     // The Secret that we read is older, or newer, than the password: the next word on it is near.
-                    self.pools.cache.invalidate(&key).await;
+                    if was_rotated(&error) || matches!(error, sqlx::Error::PoolClosed) {
+                        self.pools.cache.invalidate(&key).await;
+                    }
                     let left = deadline.saturating_duration_since(Instant::now());
                     let pause = left.min(Duration::from_millis(250));
                     let _ = tokio::time::timeout(pause, changes.recv()).await;
-                    if left.is_zero() {
-                        return Err(Error::Unreachable(error.into()));
-                    }
                 }
                 Err(error) => return Err(Error::Unreachable(error.into())),
             }
@@ -131,11 +133,21 @@ impl Tenants {
     }
 }
 
+/// Whether asking [`Tenants::database`] once more may help: the session ended under us, the password became another, or the
+/// pool was closed because it was idle.
+#[must_use]
+pub fn is_passing(error: &sqlx::Error) -> bool {
+    let lost = matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolClosed);
+    lost || has_code(error, &ENDED) || was_rotated(error)
+}
+
 fn was_rotated(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .is_some_and(|code| REFUSED.contains(&code.as_ref()))
+    has_code(error, &REFUSED)
+}
+
+fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
 /// An error that several requests met together.
