@@ -15,8 +15,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use serde::Serialize;
-use session::{Server, Session};
 use tokio_postgres::Config;
+
+pub(crate) use session::{Server, Session};
 
 /// As `spec.vector.dimensions` has it when nothing is said.
 const DIMENSIONS: i32 = 1536;
@@ -58,7 +59,13 @@ impl Parts {
 }
 
 impl Floor {
-    pub(crate) fn new(url: &str, authority: &Path, migrations: &Path) -> Result<Self> {
+    /// On a stack's Postgres, with the schema of the checkout.
+    pub(crate) fn of(stack: &stack::Stack) -> Result<Self> {
+        let migrations = stack::paths::checkout().join("tenant_migrations");
+        Self::new(stack.postgres_url(), &stack.ca_file(), &migrations)
+    }
+
+    fn new(url: &str, authority: &Path, migrations: &Path) -> Result<Self> {
         let mut files: Vec<_> = std::fs::read_dir(migrations)?
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<Result<_, _>>()?;

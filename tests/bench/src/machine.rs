@@ -87,6 +87,12 @@ fn process(stat: &str) -> Option<(String, u32, u64)> {
     Some((name, fields.get(1)?.parse().ok()?, times.sum::<Result<u64, _>>().ok()?))
 }
 
+/// The parent of a process.
+pub(crate) fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    process(&stat).map(|(_, parent, _)| parent)
+}
+
 fn is_ours(parents: &BTreeMap<u32, u32>, mut pid: u32) -> bool {
     while pid != std::process::id() {
         match parents.get(&pid) {

@@ -15,10 +15,10 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 use stack::{Child, Options, Stack};
 
-use crate::Args;
 use crate::machine::Usage;
 use crate::scrape::Scrape;
 use crate::tenants::Tenants;
+use crate::{Args, Part};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Our programs are quiet when they use less than this share of a processor over the time of one look.
@@ -26,7 +26,7 @@ const QUIET: (f64, Duration) = (0.15, Duration::from_millis(200));
 
 /// The stack that a bench wants.
 pub(crate) fn options(args: &Args) -> Options {
-    let mut options = Options::default();
+    let mut options = Options { models: args.measures(Part::App), ..Options::default() };
     if let Some(emulator) = &mut options.emulator {
         emulator.extra_args.extend(args.emulator_args.iter().cloned());
     }
@@ -35,12 +35,12 @@ pub(crate) fn options(args: &Args) -> Options {
 
 /// What runs.
 pub(crate) struct Parts<'a> {
-    stack: &'a Stack,
+    pub(crate) stack: &'a Stack,
     pub(crate) operator: Child,
     pub(crate) tenants: Tenants,
-    client: Client,
+    pub(crate) client: Client,
     secrets: Api<Secret>,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     metrics: String,
     namespace: (Api<Namespace>, String),
 }
@@ -155,7 +155,10 @@ impl<'a> Parts<'a> {
 }
 
 /// Asks until there is an answer.
-async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub(crate) async fn until<T>(
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let asking = async {
         loop {
             if let Some(answer) = ask().await? {

@@ -1,15 +1,25 @@
-//! The results as a person reads them. In: [`Results`]. Out: text. Pure.
+//! The results as a person reads them. In: [`Everything`]. Out: text. Pure.
 
 mod phases;
 
 use std::fmt::Write as _;
 
-use crate::results::Results;
+use crate::app;
+use crate::results::{Everything, Results};
 use crate::stats::Spread;
 use crate::targets::{Line, Target, lines};
 
 /// All tables.
-pub(crate) fn text(results: &Results) -> String {
+pub(crate) fn text(everything: &Everything) -> String {
+    let operator = everything.operator.as_ref().map(operator);
+    let app = everything
+        .app
+        .as_ref()
+        .map(|results| format!("\n{}\n{}", app::head(results), lines_table(&app::lines(results))));
+    [operator, app].into_iter().flatten().collect()
+}
+
+fn operator(results: &Results) -> String {
     let setting = &results.setting;
     let loads: Vec<&str> = results.repetitions.iter().map(|r| r.load.as_str()).collect();
     let mut text = format!(
@@ -30,13 +40,15 @@ pub(crate) fn text(results: &Results) -> String {
     for argument in setting.operator_args.iter().chain(&setting.emulator_args) {
         let _ = writeln!(text, "with {argument}");
     }
-    let head = ["", "target", "measured", "floor", "ratio", ""].map(str::to_owned);
-    let lines = lines(results);
-    let rows = std::iter::once(head).chain(lines.iter().map(row));
     text.push('\n');
-    text.push_str(&table(rows.collect()));
+    text.push_str(&lines_table(&lines(results)));
     text.push_str(&phases::text(results));
     text
+}
+
+fn lines_table(lines: &[Line]) -> String {
+    let head = ["", "target", "measured", "floor", "ratio", ""].map(str::to_owned);
+    table(std::iter::once(head).chain(lines.iter().map(row)).collect())
 }
 
 fn row(line: &Line) -> [String; 6] {
@@ -55,11 +67,16 @@ fn row(line: &Line) -> [String; 6] {
     [
         line.what.clone(),
         target,
-        format!("{} {}", spread(&line.measured, 1), line.unit),
-        line.floor.map(|floor| spread(&floor, 1)).unwrap_or_default(),
+        format!("{} {}", spread(&line.measured, digits(&line.measured)), line.unit),
+        line.floor.map(|floor| spread(&floor, digits(&floor))).unwrap_or_default(),
         line.ratio.map(|ratio| spread(&ratio, 2)).unwrap_or_default(),
         met.to_owned(),
     ]
+}
+
+/// What is small is told to the hundredth.
+fn digits(spread: &Spread) -> usize {
+    if spread.max > 0.0 && spread.max < 10.0 { 2 } else { 1 }
 }
 
 fn spread(spread: &Spread, digits: usize) -> String {

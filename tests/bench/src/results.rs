@@ -2,11 +2,20 @@
 
 use serde::Serialize;
 
+use crate::app;
 use crate::floor;
 use crate::machine::{Memory, Used};
 use crate::scrape::Phase;
 
-/// A whole run.
+/// Both parts. The operator's numbers stand at the top, the app's under `app`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Everything {
+    #[serde(flatten)]
+    pub(crate) operator: Option<Results>,
+    pub(crate) app: Option<app::Results>,
+}
+
+/// A whole run of the operator.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
     pub(crate) setting: Setting,

@@ -17,8 +17,13 @@ use crate::scrape::Phase;
 /// The floor's connections where many are made at once.
 const LANES: usize = 4;
 
-/// The whole bench.
-pub(crate) async fn all(stack: &Stack, args: &Args, release_build: bool) -> Result<Results> {
+/// The operator's bench.
+pub(crate) async fn all(
+    stack: &Stack,
+    parts: &mut Parts<'_>,
+    args: &Args,
+    release_build: bool,
+) -> Result<Results> {
     let setting = Setting {
         started: jiff::Timestamp::now().to_string(),
         release_build,
@@ -29,21 +34,14 @@ pub(crate) async fn all(stack: &Stack, args: &Args, release_build: bool) -> Resu
         operator_args: args.operator_args.clone(),
         emulator_args: args.emulator_args.clone(),
     };
-    let migrations = stack::paths::checkout().join("tenant_migrations");
-    let floor = Floor::new(stack.postgres_url(), &stack.ca_file(), &migrations)?;
-    let parts = Parts::start(stack, args).await?;
+    let floor = Floor::of(stack)?;
     let mut bench = Bench { lanes: floor.lanes(LANES).await?, parts };
-    match bench.repeat(args, &setting).await {
-        Ok(repetitions) => {
-            bench.parts.leave().await?;
-            Ok(Results { setting, repetitions })
-        }
-        Err(error) => Err(bench.parts.explain(error)),
-    }
+    let repetitions = bench.repeat(args, &setting).await?;
+    Ok(Results { setting, repetitions })
 }
 
-struct Bench<'a> {
-    parts: Parts<'a>,
+struct Bench<'a, 'b, 'c> {
+    parts: &'b mut Parts<'c>,
     lanes: Vec<Lane<'a>>,
 }
 
@@ -55,7 +53,7 @@ struct Turn {
     unmade_used: Used,
 }
 
-impl Bench<'_> {
+impl Bench<'_, '_, '_> {
     async fn repeat(&mut self, args: &Args, setting: &Setting) -> Result<Vec<Repetition>> {
         // The first of everything pays for connections, caches and code that is not in memory yet.
         say::line("   warming up");

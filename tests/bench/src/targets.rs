@@ -55,21 +55,32 @@ pub(crate) struct Line {
 }
 
 /// A figure of one repetition: what was measured, and the same of the floor where there is one.
-type Figure = (f64, Option<f64>);
+pub(crate) type Figure = (f64, Option<f64>);
+
+impl Line {
+    /// `None` where nothing was measured.
+    pub(crate) fn of(
+        (what, unit): (&str, &'static str),
+        target: Option<Target>,
+        figures: &[Figure],
+    ) -> Option<Self> {
+        let measured = Spread::of(figures.iter().map(|(measured, _)| *measured))?;
+        let floor = Spread::of(figures.iter().filter_map(|(_, floor)| *floor));
+        let ratio =
+            Spread::of(figures.iter().filter_map(|(measured, floor)| Some(measured / (*floor)?)));
+        let met = target.map(|target| target.met(measured.median, ratio.map(|ratio| ratio.median)));
+        Some(Self { what: what.to_owned(), unit, target, measured, floor, ratio, met })
+    }
+}
 
 fn line(
     results: &Results,
-    (what, unit): (&str, &'static str),
+    name: (&str, &'static str),
     target: Option<Target>,
     figure: impl Fn(&Repetition) -> Figure,
 ) -> Option<Line> {
     let figures: Vec<Figure> = results.repetitions.iter().map(figure).collect();
-    let measured = Spread::of(figures.iter().map(|(measured, _)| *measured))?;
-    let floor = Spread::of(figures.iter().filter_map(|(_, floor)| *floor));
-    let ratio =
-        Spread::of(figures.iter().filter_map(|(measured, floor)| Some(measured / (*floor)?)));
-    let met = target.map(|target| target.met(measured.median, ratio.map(|ratio| ratio.median)));
-    Some(Line { what: what.to_owned(), unit, target, measured, floor, ratio, met })
+    Line::of(name, target, &figures)
 }
 
 /// Every line of the table.

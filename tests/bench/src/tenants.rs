@@ -102,8 +102,13 @@ impl Tenants {
             .try_for_each(async |_| Ok(()))
             .await
             .context("create")?;
-        let last = self.wait(names, "Ready", |seen| seen.ready).await?;
+        let last = self.ready(names).await?;
         Ok((last - started).as_secs_f64())
+    }
+
+    /// Waits until all of them are Ready, whoever made them; answers the moment of the last event.
+    pub(crate) async fn ready(&mut self, names: &[String]) -> Result<Instant> {
+        self.wait(names, "Ready", |seen| seen.ready).await
     }
 
     /// Deletes all of them and waits until every one is gone. Answers the seconds, in the same way.

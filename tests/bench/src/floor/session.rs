@@ -20,21 +20,21 @@ use tokio_rustls::TlsConnector;
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// Where the server is, and whom to trust.
-pub(super) struct Server {
+pub(crate) struct Server {
     host: String,
     port: u16,
     tls: TlsConnector,
 }
 
 /// A session that is logged in.
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     ended: JoinHandle<Result<(), tokio_postgres::Error>>,
 }
 
 impl Server {
     /// Of the administrator's settings.
-    pub(super) fn new(admin: &Config, authority: &[u8]) -> Result<Self> {
+    pub(crate) fn new(admin: &Config, authority: &[u8]) -> Result<Self> {
         let host = admin.get_hosts().iter().find_map(|host| match host {
             Host::Tcp(name) => Some(name.clone()),
             Host::Unix(_) => None,
@@ -51,7 +51,7 @@ impl Server {
         })
     }
 
-    pub(super) async fn log_in(&self, who: &Config) -> Result<Session> {
+    pub(crate) async fn log_in(&self, who: &Config) -> Result<Session> {
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         stream.write_all(&SSL_REQUEST).await?;
@@ -67,11 +67,16 @@ impl Server {
 }
 
 impl Session {
-    pub(super) async fn run(&self, sql: &str) -> Result<()> {
+    pub(crate) async fn run(&self, sql: &str) -> Result<()> {
         Ok(self.client.batch_execute(sql).await?)
     }
 
-    pub(super) async fn close(self) -> Result<()> {
+    /// For statements with parameters, and for COPY.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
         drop(self.client);
         Ok(self.ended.await??)
     }

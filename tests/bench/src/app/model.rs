@@ -1,0 +1,131 @@
+//! A measuring instrument in the place of the embedding model: it answers deterministic vectors at once.
+//!
+//! In: requests as OpenAI's API takes them, for the model `instrument-N`. Out: vectors of N dimensions, made of pieces that were
+//! written as JSON before, because this server shares the processors with what is measured. It knows nothing of meaning.
+
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::Deserialize;
+
+use super::words::mix;
+
+/// Numbers of a piece; dimensions are a multiple of it.
+const LENGTH: usize = 96;
+/// Different pieces.
+const PIECES: usize = 256;
+
+/// The server.
+pub(super) struct Model {
+    address: SocketAddr,
+}
+
+/// What its vectors are made of: numbers, and the same as JSON.
+pub(super) struct Pieces(Vec<(Vec<f32>, String)>);
+
+#[derive(Deserialize)]
+struct Question {
+    model: String,
+    input: Vec<String>,
+}
+
+impl Model {
+    pub(super) async fn start() -> Result<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let router = axum::Router::new().route("/v1/embeddings", post(answer));
+        let router = router.with_state(Arc::new(Pieces::new()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { address })
+    }
+
+    /// Environment of an app that asks it.
+    pub(super) fn settings(&self, dimensions: usize) -> Vec<(&'static str, String)> {
+        vec![
+            ("EMBEDDING_URL", format!("http://{}/v1", self.address)),
+            ("EMBEDDING_KEY", "none".to_owned()),
+            ("EMBEDDING_MODEL", name(dimensions)),
+            ("EMBEDDING_DIMENSIONS", dimensions.to_string()),
+        ]
+    }
+}
+
+/// What it is called when it gives so many dimensions.
+pub(super) fn name(dimensions: usize) -> String {
+    format!("instrument-{dimensions}")
+}
+
+impl Pieces {
+    pub(super) fn new() -> Self {
+        let piece = |piece: usize| {
+            let number = |place: usize| {
+                let bits = mix((piece * LENGTH + place) as u64) >> 40;
+                (bits as f32 / (1_u64 << 23) as f32 - 1.0) * 0.05
+            };
+            let numbers: Vec<f32> = (0..LENGTH).map(number).collect();
+            let words: Vec<String> = numbers.iter().map(f32::to_string).collect();
+            (numbers, words.join(","))
+        };
+        Self((0..PIECES).map(piece).collect())
+    }
+
+    /// The vector that it gives for a text.
+    pub(super) fn vector(&self, text: &str, dimensions: usize) -> Vec<f32> {
+        self.of(text, dimensions).flat_map(|(numbers, _)| numbers.clone()).collect()
+    }
+
+    fn of(&self, text: &str, dimensions: usize) -> impl Iterator<Item = &(Vec<f32>, String)> {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let seed = hasher.finish();
+        (0..dimensions / LENGTH)
+            .map(move |place| &self.0[mix(seed.wrapping_add(place as u64)) as usize % PIECES])
+    }
+}
+
+async fn answer(State(pieces): State<Arc<Pieces>>, body: Bytes) -> Response {
+    let Ok(question) = serde_json::from_slice::<Question>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let dimensions = question.model.rsplit('-').next().and_then(|number| number.parse().ok());
+    let Some(dimensions) = dimensions else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut text = String::with_capacity(question.input.len() * dimensions * 14);
+    text.push_str(r#"{"object":"list","data":["#);
+    for (index, input) in question.input.iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let _ = write!(text, r#"{comma}{{"object":"embedding","index":{index},"embedding":["#);
+        for (place, (_, json)) in pieces.of(input, dimensions).enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            text.push_str(json);
+        }
+        text.push_str("]}");
+    }
+    text.push_str("]}");
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_one_vector_of_the_length_that_is_asked_for() {
+        let vector = |text| Pieces::new().vector(text, 1536);
+        assert_eq!(vector("a").len(), 1536);
+        assert_eq!(vector("a"), vector("a"));
+        assert_ne!(vector("a"), vector("b"));
+        assert!(vector("a").iter().all(|number| number.is_finite() && number.abs() <= 0.05));
+    }
+}
