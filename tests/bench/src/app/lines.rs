@@ -24,7 +24,8 @@ pub(crate) fn head(results: &Results) -> String {
     let (megabytes, passages) = first.map_or((0.0, 0), |one| (one.megabytes, one.passages));
     format!(
         "The app, {}, {}; {} repetitions; medians (ranges); load averages at its start: {}\n\
-         the embedding model is a measuring instrument that answers at once, in this program, unless the line says otherwise\n\
+         the embedding model is a measuring instrument that answers at once, in this program, unless the line says otherwise;\n\
+         its vectors lie in groups\n\
          floors: of a sign-up, role, database, log-in and schema by bare SQL; of a search, the app's own statement on one open\n\
          TLS connection (cold: on a new one); of a document, the app's reader alone, and COPY of the same rows into the same table\n\
          the document: {} pages, {megabytes:.1} MB, {passages} passages of {} dimensions; its stages overlap\n",
@@ -120,6 +121,10 @@ fn documents(all: &[Ingest]) -> Vec<Option<Line>> {
             Some(Target::RatioAtLeast(PAGES_AT_LEAST)),
             |one| (rate(one), reader(one)),
         ),
+        // Where this is near 1, the database sets the pace.
+        lines_of(all, "  the same; floor: COPY", "pages/s", None, |one| {
+            (rate(one), Some(one.pages as f64 / one.floor_copy))
+        }),
         lines_of(
             all,
             "  above three times Neon's example",
