@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{
     Form, Router,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
-    auth::{self, Signed, cookies},
+    auth::{self, Signed, Visitor, cookies},
     error::{Error, Failure},
     state::App,
     tenants::TenantState,
@@ -43,11 +43,11 @@ pub fn error_page(failure: &Failure, signed: Option<&Signed>, path: &str) -> Res
     web::page(failure.status, &page)
 }
 
-async fn landing(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    if auth::signed(&app, &headers).await?.is_some() {
-        return Ok(Redirect::to("/documents").into_response());
+async fn landing(Visitor(signed): Visitor) -> Response {
+    if signed.is_some() {
+        return Redirect::to("/documents").into_response();
     }
-    Ok(web::page(StatusCode::OK, &LandingPage { frame: frame(None, "/") }))
+    web::page(StatusCode::OK, &LandingPage { frame: frame(None, "/") })
 }
 
 #[derive(sqlx::FromRow)]
@@ -101,6 +101,7 @@ fn database(app: &App, signed: &Signed) -> Vec<(String, String)> {
         TenantState::Preparing(_) => "being prepared".to_owned(),
         TenantState::Upgrading => "being upgraded".to_owned(),
         TenantState::Missing => "not there yet".to_owned(),
+        TenantState::Gone => "gone: somebody removed it".to_owned(),
         TenantState::Deleting => "being deleted".to_owned(),
     };
     let fact = |label: &str, value: String| (label.to_owned(), value);

@@ -36,7 +36,7 @@ pub async fn serve(listener: TcpListener, registry: Registry, app: Arc<App>) {
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    admin.app.metrics.open_pools(admin.app.tenants.open_pools());
+    admin.app.metrics.open_pools(admin.app.tenants.open_pools().await);
     let mut text = String::new();
     match encode(&mut text, &admin.registry) {
         Ok(()) => {

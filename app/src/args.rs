@@ -119,7 +119,7 @@ pub struct SignInArgs {
 
     /// OpenID Connect issuer, such as `https://accounts.google.com`.
     #[arg(long, env, requires = "oidc_client_id")]
-    pub oidc_issuer: Option<Url>,
+    pub oidc_issuer: Option<String>,
 
     /// Client id at the issuer.
     #[arg(long, env)]

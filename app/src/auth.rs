@@ -10,7 +10,7 @@ mod routes;
 mod sessions;
 mod signup;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -34,23 +34,45 @@ pub struct Signed {
     pub tenant: Uuid,
 }
 
-impl FromRequestParts<Arc<App>> for Signed {
-    type Rejection = Error;
+/// Whoever sends a request, signed in or not: found once, by the router, and carried in the request's extensions.
+#[derive(Clone, Debug, Default)]
+pub struct Visitor(pub Option<Signed>);
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let signed = signed(app, &parts.headers).await?.ok_or(Error::SignedOut)?;
-        app.limits.cheap(signed.user)?;
-        Ok(signed)
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
-/// Who sent these headers, if anybody who is signed in.
+impl FromRequestParts<Arc<App>> for Signed {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Error> {
+        let visitor = parts.extensions.get::<Visitor>().cloned();
+        visitor.and_then(|Visitor(signed)| signed).ok_or(Error::SignedOut)
+    }
+}
+
+/// Who sent these headers; their session is used, and so goes on.
 ///
 /// # Errors
 /// When the main database does not answer.
-pub async fn signed(app: &App, headers: &HeaderMap) -> Result<Option<Signed>, Error> {
+pub async fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Error> {
     match cookies::session(app, headers) {
-        Some(id) => Ok(sessions::find(app, &id).await?),
-        None => Ok(None),
+        Some(id) => Ok(Visitor(sessions::find(app, &id, true).await?)),
+        None => Ok(Visitor(None)),
+    }
+}
+
+/// Whether the session still stands; asking does not make it last longer.
+///
+/// # Errors
+/// When the main database does not answer.
+pub async fn still_stands(app: &App, headers: &HeaderMap) -> Result<bool, Error> {
+    match cookies::session(app, headers) {
+        Some(id) => Ok(sessions::find(app, &id, false).await?.is_some()),
+        None => Ok(false),
     }
 }

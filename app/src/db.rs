@@ -7,9 +7,9 @@ use std::{str::FromStr, time::Duration};
 
 use secrecy::ExposeSecret;
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     migrate::Migrator,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions},
 };
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -17,10 +17,16 @@ use uuid::Uuid;
 use crate::args::DatabaseArgs;
 
 /// The migrations, built in.
-pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+pub static MIGRATIONS: Migrator = Migrator {
+    // During an update, or after a step back, a process meets migrations that are newer than itself.
+    ignore_missing: true,
+    ..sqlx::migrate!("../migrations")
+};
 
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// After so long without news the connection is tried.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Pause before a broken listener begins anew.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -83,13 +89,21 @@ pub async fn open(args: &DatabaseArgs) -> Result<PgPool, Unusable> {
     let options = PgConnectOptions::from_str(args.database_url.expose_secret())
         .map_err(|_| Unusable::Url)?
         .application_name("tenantry-app");
+    let mut migrations =
+        PgConnection::connect_with(&options).await.map_err(Unusable::Unreachable)?;
+    MIGRATIONS.run_direct(None, &mut migrations, false).await?;
+    // A request that waits for a lock, or a session that was left in a transaction, must not keep its connection for ever.
+    let options = options.options([
+        ("lock_timeout", "5s"),
+        ("statement_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ]);
     let pool = PgPoolOptions::new()
         .max_connections(args.database_connections)
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await
         .map_err(Unusable::Unreachable)?;
-    MIGRATIONS.run(&pool).await?;
     Ok(pool)
 }
 
@@ -103,12 +117,27 @@ pub async fn listen(pool: PgPool, changes: Changes) {
     }
 }
 
+/// The next news; an error where the connection is dead, which a listener alone would never notice.
+async fn next(listener: &mut PgListener) -> Result<Option<PgNotification>, sqlx::Error> {
+    loop {
+        match tokio::time::timeout(SILENCE, listener.try_recv()).await {
+            Ok(news) => return news,
+            Err(_) => {
+                let probe = sqlx::query("select 1").execute(&mut *listener);
+                tokio::time::timeout(PATIENCE, probe)
+                    .await
+                    .map_err(|_| sqlx::Error::PoolTimedOut)??;
+            }
+        }
+    }
+}
+
 async fn listen_once(pool: &PgPool, changes: &Changes) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen_all(["documents", "jobs"]).await?;
     loop {
         changes.tell(Change::Anything);
-        while let Some(news) = listener.try_recv().await? {
+        while let Some(news) = next(&mut listener).await? {
             changes.tell(match (news.channel(), Uuid::from_str(news.payload())) {
                 ("documents", Ok(tenant)) => Change::Documents(tenant),
                 ("jobs", _) => Change::Jobs,

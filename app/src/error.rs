@@ -102,13 +102,20 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::RowNotFound => Self::NotFound,
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
+            error if is_outage(&error) => {
                 tracing::warn!(%error, "the main database does not answer");
                 Self::Unavailable("Our database does not answer. Try again in a moment.".to_owned())
             }
             other => Self::internal(other),
         }
     }
+}
+
+/// The database is away, ending, starting, full, or busy with a lock.
+fn is_outage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_))
+        || code.is_some_and(|code| ["57P01", "57P02", "57P03", "53300", "55P03"].contains(&&*code))
 }
 
 impl From<tenants::Error> for Error {
@@ -120,7 +127,10 @@ impl From<tenants::Error> for Error {
             tenants::Error::Upgrading => Self::Unavailable(
                 "Your database is being upgraded. Try again in a moment.".to_owned(),
             ),
-            tenants::Error::Gone => Self::NotFound,
+            tenants::Error::Gone => Self::Unavailable(
+                "Your database is gone. Whoever runs this app can bring it back for some days: tell them now."
+                    .to_owned(),
+            ),
             tenants::Error::Unreachable(ref source) => {
                 tracing::warn!(%source, "a tenant's database does not answer");
                 Self::Unavailable(

@@ -54,7 +54,7 @@ impl Limits {
     /// # Errors
     /// [`Error::TooMany`].
     pub fn stranger(&self, address: IpAddr) -> Result<(), Error> {
-        check(&self.strangers, &address)
+        check(&self.strangers, &network(address))
     }
 
     /// Forgets whoever has been quiet long enough to have a whole quota again.
@@ -65,13 +65,21 @@ impl Limits {
     }
 }
 
+/// A household or a machine has a whole /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => IpAddr::V6((u128::from(six) >> 64 << 64).into()),
+    }
+}
+
 fn check<K: std::hash::Hash + Eq + Clone>(
     limiter: &DefaultKeyedRateLimiter<K>,
     key: &K,
 ) -> Result<(), Error> {
     limiter.check_key(key).map_err(|not_until| {
         let wait: Duration = not_until.wait_time_from(limiter.clock().now());
-        Error::TooMany { seconds: wait.as_secs().max(1) }
+        Error::TooMany { seconds: wait.as_secs() + 1 }
     })
 }
 

@@ -4,9 +4,10 @@
 //! are now; first both, then whichever changed. A burst of news is one event. Streams end with the session and the process.
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
-    sync::{Arc, LazyLock},
-    time::Duration,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -14,12 +15,12 @@ use axum::{
     extract::State,
     http::HeaderMap,
     response::{
-        Sse,
+        IntoResponse, Sse,
         sse::{Event, KeepAlive},
     },
     routing::get,
 };
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
@@ -39,6 +40,10 @@ const TOGETHER: Duration = Duration::from_millis(150);
 /// How often it is asked whether the session still stands.
 const RECHECK: Duration = Duration::from_secs(30);
 
+/// Pages that one person may have open at the same time, in all browsers.
+const MOST: u32 = 24;
+
+static OPEN: LazyLock<Mutex<HashMap<Uuid, u32>>> = LazyLock::new(Mutex::default);
 static ENDING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::channel(false).0);
 
 /// Routes.
@@ -59,6 +64,7 @@ pub fn panel(app: &App, tenant: Uuid) -> Option<PreparingPanel> {
         TenantState::Preparing(conditions) => Some(PreparingPanel::from_conditions(&conditions)),
         TenantState::Upgrading => Some(PreparingPanel::upgrading()),
         TenantState::Missing => Some(PreparingPanel::missing()),
+        TenantState::Gone => Some(PreparingPanel::gone()),
         TenantState::Deleting => Some(PreparingPanel::deleting()),
     }
 }
@@ -93,29 +99,63 @@ struct Listener {
     changes: broadcast::Receiver<Change>,
     ending: watch::Receiver<bool>,
     due: Due,
+    /// When it was last asked whether the session still stands.
+    checked: Instant,
     _counted: Listening,
+    _of_person: Counted,
 }
 
 async fn events(
     State(app): State<Arc<App>>,
     signed: Signed,
     headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<impl IntoResponse, Error> {
     let listener = Listener {
         tenants: app.tenants.changes(),
         changes: app.changes.subscribe(),
         ending: ENDING.subscribe(),
         due: Due::BOTH,
+        checked: Instant::now(),
         _counted: app.metrics.stream(),
+        _of_person: Counted::one_more(signed.user)?,
         app,
         headers,
         signed,
     };
     let batches = stream::unfold(listener, |mut listener| async move {
         let events = listener.next().await?;
-        Some((stream::iter(events.into_iter().map(Ok)), listener))
+        Some((stream::iter(events.into_iter().map(Ok::<_, Infallible>)), listener))
     });
-    Sse::new(batches.flatten()).keep_alive(KeepAlive::default())
+    // A proxy that waits for the end of an answer would wait for ever.
+    let unbuffered = [("x-accel-buffering", "no")];
+    Ok((unbuffered, Sse::new(batches.flatten()).keep_alive(KeepAlive::default())))
+}
+
+/// One of a person's streams.
+struct Counted(Uuid);
+
+impl Counted {
+    fn one_more(user: Uuid) -> Result<Self, Error> {
+        let mut all = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = all.entry(user).or_default();
+        if *open >= MOST {
+            return Err(Error::TooMany { seconds: RECHECK.as_secs() });
+        }
+        *open += 1;
+        Ok(Self(user))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut all = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = all.get_mut(&self.0) {
+            *open -= 1;
+            if *open == 0 {
+                all.remove(&self.0);
+            }
+        }
+    }
 }
 
 impl Listener {
@@ -125,16 +165,19 @@ impl Listener {
             let news = tokio::select! {
                 news = self.tenants.recv() => News::Tenant(news),
                 news = self.changes.recv() => News::Change(news),
-                _ = self.ending.changed() => News::End,
-                () = tokio::time::sleep(RECHECK) => News::Nothing,
+                _ = async { self.ending.wait_for(|ending| *ending).await.map(drop) } => News::End,
+                () = tokio::time::sleep_until((self.checked + RECHECK).into()) => News::Nothing,
             };
             match news {
                 News::Tenant(news) => self.heard_tenant(news)?,
                 News::Change(news) => self.heard_change(news)?,
                 News::End => return None,
-                News::Nothing => self.still_signed().await?,
+                News::Nothing => {}
             }
+            self.still_signed().await?;
         }
+        // News of others come all the time: whoever signed out in another tab hears nothing more all the same.
+        self.still_signed().await?;
         // What comes together is told together.
         tokio::time::sleep(TOGETHER).await;
         while let Ok(news) = self.tenants.try_recv() {
@@ -179,12 +222,15 @@ impl Listener {
         Some(())
     }
 
-    async fn still_signed(&self) -> Option<()> {
-        match auth::signed(&self.app, &self.headers).await {
-            Ok(Some(_)) => Some(()),
-            Ok(None) => None,
-            Err(Error::Unavailable(_)) => Some(()),
-            Err(_) => None,
+    async fn still_signed(&mut self) -> Option<()> {
+        if self.checked.elapsed() < RECHECK {
+            return Some(());
+        }
+        self.checked = Instant::now();
+        match auth::still_stands(&self.app, &self.headers).await {
+            // A main database that is away for a moment ends nobody's session.
+            Ok(true) | Err(Error::Unavailable(_)) => Some(()),
+            Ok(false) | Err(_) => None,
         }
     }
 }

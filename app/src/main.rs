@@ -64,12 +64,14 @@ async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
     let dimensions = args.models.embedding_dimensions;
     let files = Files::new(&args.documents).map_err(anyhow::Error::msg)?;
     files.check().await.map_err(anyhow::Error::msg)?;
+    let db = db::open(&args.database).await?;
+    let tenants = Tenants::new(db.clone(), client, &args.tenants, dimensions);
     let app = Arc::new(App {
-        tenants: Tenants::new(client, &args.tenants, dimensions).map_err(anyhow::Error::msg)?,
+        tenants: tenants.map_err(anyhow::Error::msg)?,
         files,
         provider: Provider::new(&args.sign_in).map_err(anyhow::Error::msg)?,
         limits: Limits::new(args.process.requests_per_minute),
-        db: db::open(&args.database).await?,
+        db,
         changes: Changes::default(),
         embeddings,
         metrics,

@@ -14,7 +14,9 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer};
 
 use crate::{
-    account, auth, documents,
+    account,
+    auth::{self, Visitor},
+    documents,
     error::{self, Error, Failure},
     live, search,
     state::App,
@@ -44,8 +46,8 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async { Error::NotFound })
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(csrf)
-        .layer(middleware::from_fn_with_state(app.clone(), strangers))
-        .layer(middleware::from_fn_with_state(app.clone(), failures))
+        .layer(middleware::from_fn_with_state(app.clone(), visitors))
+        .layer(middleware::from_fn(failures))
         .layer(middleware::from_fn(headers))
         .layer(middleware::from_fn_with_state(app.clone(), measure))
         .with_state(app)
@@ -89,10 +91,11 @@ async fn headers(request: Request, next: Next) -> Response {
 }
 
 /// A failure becomes a page for people and JSON for scripts.
-async fn failures(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn failures(request: Request, next: Next) -> Response {
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let is_get = request.method() == Method::GET;
     let mut response = next.run(request).await;
+    let visitor = response.extensions_mut().remove::<Visitor>().unwrap_or_default();
     let Some(failure) = response.extensions_mut().remove::<Failure>() else {
         return response;
     };
@@ -104,8 +107,7 @@ async fn failures(State(app): State<Arc<App>>, request: Request, next: Next) -> 
             if is_get { uri.path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
         auth::to_sign_in(back)
     } else {
-        let signed = auth::signed(&app, &headers).await.ok().flatten();
-        account::error_page(&failure, signed.as_ref(), uri.path())
+        account::error_page(&failure, visitor.0.as_ref(), uri.path())
     };
     if let Some(seconds) = retry_after {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds);
@@ -113,17 +115,34 @@ async fn failures(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     answer
 }
 
-/// Whoever is not signed in is counted by address; the header of a proxy is believed only from a proxy that is named.
-async fn strangers(
+/// Finds out who asks, once, and whether they may ask so often: people by who they are, strangers by address, and signing in by
+/// address in any case. The header of a proxy is believed only from a proxy that is named.
+async fn visitors(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    let path = request.uri().path();
+    // The same for everybody, and kept by browsers.
+    if path.starts_with("/static/") {
+        return next.run(request).await;
+    }
     let address = auth::client_address(&app, peer.ip(), request.headers());
-    let anonymous = auth::cookies::session(&app, request.headers()).is_none();
-    match if anonymous { app.limits.stranger(address) } else { Ok(()) } {
+    let signs_in = path.starts_with("/sign-in");
+    let visitor = match auth::visitor(&app, request.headers()).await {
+        Ok(visitor) => visitor,
+        Err(error) => return error.into_response(),
+    };
+    let may = match &visitor.0 {
+        Some(signed) if !signs_in => app.limits.cheap(signed.user),
+        Some(_) | None => app.limits.stranger(address),
+    };
+    request.extensions_mut().insert(visitor.clone());
+    let mut response = match may {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
-    }
+    };
+    response.extensions_mut().insert(visitor);
+    response
 }

@@ -9,7 +9,13 @@ mod heal;
 mod pools;
 mod remove;
 
-use std::{collections::BTreeMap, path::Path, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    str::FromStr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crds::VectorTenant;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Condition};
@@ -28,6 +34,8 @@ pub use remove::remove;
 /// The schema that this app's queries need; a database that is older is being upgraded by the operator.
 pub const LEAST_SCHEMA: i64 = 1;
 
+/// How long one request to Kubernetes may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Marks the objects that this app created.
 const MANAGED_BY: &str = "tenantry-app";
 /// Names the tenant on its object.
@@ -74,8 +82,10 @@ pub enum TenantState {
         /// Dimensions of its vectors.
         dimensions: i32,
     },
-    /// There is no object; either it was not created yet, or somebody removed it.
+    /// There is no object yet.
     Missing,
+    /// Somebody removed the object, and with it the database.
+    Gone,
     /// It is being removed.
     Deleting,
 }
@@ -92,7 +102,10 @@ pub struct Database {
 /// All tenants of this app.
 #[derive(Clone)]
 pub struct Tenants {
+    db: PgPool,
     client: Client,
+    /// UIDs of objects, once they are known: they never change.
+    uids: Arc<Mutex<HashMap<Uuid, String>>>,
     namespace: String,
     template: Template,
     directory: directory::Directory,
@@ -114,7 +127,12 @@ impl Tenants {
     ///
     /// # Errors
     /// When the certificate authority cannot be read; the text names the flag.
-    pub fn new(client: Client, args: &TenantArgs, dimensions: i32) -> Result<Self, String> {
+    pub fn new(
+        db: PgPool,
+        client: Client,
+        args: &TenantArgs,
+        dimensions: i32,
+    ) -> Result<Self, String> {
         let root_ca = args.tenant_db_ca_file.as_deref().map(read_ca).transpose()?;
         let template = Template {
             region: args.tenant_region.clone(),
@@ -123,7 +141,9 @@ impl Tenants {
             dimensions,
         };
         Ok(Self {
+            db,
             client,
+            uids: Arc::default(),
             namespace: args.namespace.clone(),
             template,
             directory: directory::Directory::default(),
@@ -143,7 +163,20 @@ impl Tenants {
     /// What the cluster says of the tenant's database, as of now.
     #[must_use]
     pub fn state(&self, tenant: Uuid) -> TenantState {
-        self.directory.get(tenant).as_deref().map_or(TenantState::Missing, directory::state)
+        match self.directory.get(tenant) {
+            Some(object) => directory::state(&object),
+            None if self.is_listed() && self.uids().contains_key(&tenant) => TenantState::Gone,
+            None => TenantState::Missing,
+        }
+    }
+
+    fn uids(&self) -> MutexGuard<'_, HashMap<Uuid, String>> {
+        self.uids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The UID of the object that was made for a tenant, as somebody has just read it.
+    pub fn learn_uid(&self, tenant: Uuid, uid: String) {
+        self.uids().entry(tenant).or_insert(uid);
     }
 
     /// What a person may know of where their data is: label and value.
@@ -173,8 +206,34 @@ impl Tenants {
 
     /// Tenants whose databases this process has a pool for.
     #[must_use]
-    pub fn open_pools(&self) -> u64 {
-        self.pools.count()
+    pub async fn open_pools(&self) -> u64 {
+        self.pools.count().await
+    }
+
+    /// The UID of the object that was made for the tenant, once there is one.
+    async fn uid_of(&self, tenant: Uuid) -> Result<Option<String>, sqlx::Error> {
+        let known = self.uids().get(&tenant).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let uid: Option<Option<String>> =
+            sqlx::query_scalar("select object_uid from tenants where id = $1")
+                .bind(tenant)
+                .fetch_optional(&self.db)
+                .await?;
+        let uid = uid.flatten();
+        if let Some(uid) = &uid {
+            self.learn_uid(tenant, uid.clone());
+        }
+        Ok(uid)
+    }
+}
+
+/// One request to Kubernetes, which may be there and not answer.
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+    match tokio::time::timeout(PATIENCE, request).await {
+        Ok(answer) => Ok(answer?),
+        Err(late) => Err(Error::Unreachable(format!("the Kubernetes API: {late}").into())),
     }
 }
 

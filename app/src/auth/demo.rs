@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use url::{Host, Url};
+
 use crate::args::SignInArgs;
 
 /// The issuer of people who signed in so.
@@ -20,6 +22,9 @@ pub fn check(args: &SignInArgs, listen: SocketAddr) -> Result<(), String> {
     if args.demo_login && !listen.ip().is_loopback() {
         return Err("--demo-login lets anyone in: --listen must then be an address of this machine alone, such as 127.0.0.1:8090".to_owned());
     }
+    if args.demo_login && !is_loopback(&args.public_url) {
+        return Err("--demo-login lets anyone in: --public-url must then be an address of this machine alone, such as http://127.0.0.1:8090".to_owned());
+    }
     if !https && !args.demo_login {
         return Err("--public-url must begin with https://, because cookies over plain http can be stolen; --demo-login allows http on this machine".to_owned());
     }
@@ -27,6 +32,15 @@ pub fn check(args: &SignInArgs, listen: SocketAddr) -> Result<(), String> {
         return Err("nobody could sign in: set --oidc-issuer and --oidc-client-id (or --demo-login, on this machine)".to_owned());
     }
     Ok(())
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// What a person typed, as a name.
@@ -59,6 +73,8 @@ mod tests {
         assert!(verdict(&["--demo-login"], "0.0.0.0:8090").unwrap_err().contains("--listen"));
         assert!(verdict(&[], "127.0.0.1:8090").unwrap_err().contains("--public-url"));
         let https = ["--public-url", "https://chat.example.com"];
+        let public = [https.as_slice(), &["--demo-login"]].concat();
+        assert!(verdict(&public, "127.0.0.1:8090").unwrap_err().contains("--public-url"));
         assert!(verdict(&https, "0.0.0.0:8090").unwrap_err().contains("--oidc-issuer"));
         let oidc = ["--oidc-issuer", "https://accounts.google.com", "--oidc-client-id", "x"];
         assert!(verdict(&[https.as_slice(), &oidc].concat(), "0.0.0.0:8090").is_ok());

@@ -7,9 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use openidconnect::{
-    AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
+    AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClaimsVerificationError, ClientId,
+    ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, Scope, TokenResponse,
     core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
 };
 use secrecy::ExposeSecret;
@@ -23,6 +24,8 @@ use crate::args::SignInArgs;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long what the provider said of itself is believed: its keys may change.
 const FRESH: Duration = Duration::from_secs(600);
+/// A signature by an unknown key makes us ask again, but not more often than this.
+const NEWER: Duration = Duration::from_secs(60);
 /// Largest answer that is read.
 const LARGEST: usize = 1 << 20;
 
@@ -83,9 +86,13 @@ impl Provider {
         let (Some(issuer), Some(id)) = (&args.oidc_issuer, &args.oidc_client_id) else {
             return Ok(None);
         };
-        // An issuer is compared letter by letter; a URL without a path gets a slash that it may not have had.
-        let text = issuer.as_str();
-        let bare = if issuer.path() == "/" { text.trim_end_matches('/') } else { text };
+        // Compared letter by letter, so it stays as it was written: some issuers end with a slash.
+        let issuer = IssuerUrl::new(issuer.clone())
+            .map_err(|error| format!("--oidc-issuer {issuer}: {error}"))?;
+        let is_safe = issuer.url().scheme() == "https" || super::demo::is_loopback(issuer.url());
+        if !is_safe {
+            return Err("--oidc-issuer must begin with https://".to_owned());
+        }
         let redirect = args
             .public_url
             .join("sign-in/oidc/callback")
@@ -97,8 +104,7 @@ impl Provider {
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Some(Self {
-            issuer: IssuerUrl::new(bare.to_owned())
-                .map_err(|error| format!("--oidc-issuer: {error}"))?,
+            issuer,
             id: ClientId::new(id.clone()),
             secret: args
                 .oidc_client_secret
@@ -110,10 +116,11 @@ impl Provider {
         }))
     }
 
-    async fn client(&self) -> Result<Arc<Client>, Error> {
+    /// The provider as it describes itself, not longer ago than that.
+    async fn client(&self, fresh: Duration) -> Result<Arc<Client>, Error> {
         let mut known = self.known.lock().await;
         if let Some((client, since)) = &*known
-            && since.elapsed() < FRESH
+            && since.elapsed() < fresh
         {
             return Ok(client.clone());
         }
@@ -130,7 +137,7 @@ impl Provider {
 
     /// Where to send the browser.
     pub(super) async fn begin(&self, login_hint: Option<String>) -> Result<Begun, Error> {
-        let client = self.client().await?;
+        let client = self.client(FRESH).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
             .authorize_url(
@@ -160,7 +167,7 @@ impl Provider {
         nonce: String,
         verifier: String,
     ) -> Result<Person, Error> {
-        let client = self.client().await?;
+        let client = self.client(FRESH).await?;
         let token = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| Error::Provider(error.to_string()))?
@@ -170,9 +177,15 @@ impl Provider {
             .map_err(|error| Error::Token(crate::error::causes(&error)))?;
         let rejected = |error: &dyn std::error::Error| Error::Token(crate::error::causes(error));
         let id_token = token.id_token().ok_or_else(|| Error::Token("no ID token".to_owned()))?;
+        let nonce = Nonce::new(nonce);
+        let unknown_key = matches!(
+            id_token.claims(&client.id_token_verifier(), &nonce),
+            Err(ClaimsVerificationError::SignatureVerification(_))
+        );
+        // The provider may sign with a key that is newer than what we know of it.
+        let client = if unknown_key { self.client(NEWER).await? } else { client };
         let check = client.id_token_verifier();
-        let claims =
-            id_token.claims(&check, &Nonce::new(nonce)).map_err(|error| rejected(&error))?;
+        let claims = id_token.claims(&check, &nonce).map_err(|error| rejected(&error))?;
         if let Some(expected) = claims.access_token_hash() {
             let algorithm = id_token.signing_alg().map_err(|error| rejected(&error))?;
             let key = id_token.signing_key(&check).map_err(|error| rejected(&error))?;

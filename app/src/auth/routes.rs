@@ -14,16 +14,18 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
-use super::{cookies, demo, oidc, sessions, signed, signup};
+use super::{Visitor, cookies, demo, oidc, sessions, signup};
 use crate::{
     error::Error,
     state::App,
     web::{self, Frame, SignInPage},
 };
+
+/// Longer than any path that a page of ours leads to.
+const LONGEST_PATH: usize = 2000;
 
 /// Routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -51,13 +53,21 @@ pub fn to_sign_in(return_to: &str) -> Response {
 
 /// A path of this app; anything else becomes the documents.
 fn safe_path(return_to: &str) -> String {
+    if return_to.len() > LONGEST_PATH {
+        return "/documents".to_owned();
+    }
     let base = Url::parse("http://app.invalid");
     let joined = base.as_ref().ok().and_then(|base| base.join(return_to).ok());
     let ours = joined.filter(|url| {
         return_to.starts_with('/') && url.host_str() == Some("app.invalid") && url.port().is_none()
     });
     match ours {
-        Some(url) if !url.path().starts_with("/sign-") && url.path() != "/" => {
+        // `/x/..//host` is a path of ours until it is normalised; a browser takes what begins with two slashes for a host.
+        Some(url)
+            if !url.path().starts_with("//")
+                && !url.path().starts_with("/sign-")
+                && url.path() != "/" =>
+        {
             url[url::Position::BeforePath..].to_owned()
         }
         Some(_) | None => "/documents".to_owned(),
@@ -66,13 +76,13 @@ fn safe_path(return_to: &str) -> String {
 
 async fn page(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    Visitor(signed): Visitor,
     Query(back): Query<Back>,
-) -> Result<Response, Error> {
-    if signed(&app, &headers).await?.is_some() {
-        return Ok(Redirect::to(&safe_path(&back.return_to)).into_response());
+) -> Response {
+    if signed.is_some() {
+        return Redirect::to(&safe_path(&back.return_to)).into_response();
     }
-    Ok(sign_in_page(&app, StatusCode::OK, &back.return_to, None))
+    sign_in_page(&app, StatusCode::OK, &back.return_to, None)
 }
 
 fn sign_in_page(app: &App, status: StatusCode, return_to: &str, problem: Option<&str>) -> Response {
@@ -129,18 +139,26 @@ async fn begin_session(
     Ok(([cookie], Redirect::to(&safe_path(return_to))).into_response())
 }
 
-async fn begin(State(app): State<Arc<App>>, Query(back): Query<Back>) -> Result<Response, Error> {
+async fn begin(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Query(back): Query<Back>,
+) -> Result<Response, Error> {
     let provider = app.provider.as_ref().ok_or(Error::NotFound)?;
     let begun = match provider.begin(back.login_hint).await {
         Ok(begun) => begun,
         Err(error) => return Ok(refused(&app, &error)),
     };
-    let browser = cookies::Token::random().map_err(|_| Error::internal("no randomness"))?;
+    // A second tab must not take the first one's binding away.
+    let browser = match cookies::browser(&app, &headers) {
+        Some(browser) => browser,
+        None => cookies::Token::random().map_err(|_| Error::internal("no randomness"))?,
+    };
     sqlx::query(
         "insert into sign_ins (state_hash, browser_hash, nonce, pkce_verifier, return_to)
          values ($1, $2, $3, $4, $5)",
     )
-    .bind(hash(&begun.state))
+    .bind(cookies::Token::of(begun.state).hash)
     .bind(&browser.hash)
     .bind(&begun.nonce)
     .bind(&begun.verifier)
@@ -170,7 +188,7 @@ async fn callback(
         "delete from sign_ins where state_hash = $1 and browser_hash = $2
          and created_at > now() - interval '10 minutes' returning nonce, pkce_verifier, return_to",
     )
-    .bind(hash(&callback.state))
+    .bind(cookies::Token::of(callback.state).hash)
     .bind(cookies::browser(&app, &headers).map(|token| token.hash).unwrap_or_default())
     .fetch_optional(&app.db)
     .await?;
@@ -219,16 +237,14 @@ async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Res
     Ok(([cookies::clear_session(&app)], Redirect::to("/")).into_response())
 }
 
-fn hash(text: &str) -> Vec<u8> {
-    Sha256::digest(text).to_vec()
-}
-
 /// Where a request comes from: the peer, or what a trusted proxy says of it, read from the right, past trusted proxies.
 #[must_use]
 pub fn client_address(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let trusted = |address: &IpAddr| {
         app.args.sign_in.trusted_proxies.iter().any(|network| network.contains(address))
     };
+    // A listener for both families shows an IPv4 peer as an IPv6 address.
+    let peer = peer.to_canonical();
     if !trusted(&peer) {
         return peer;
     }
@@ -238,8 +254,8 @@ pub fn client_address(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let mut address = peer;
     for hop in hops.iter().rev() {
         let Ok(next) = hop.parse::<IpAddr>() else { break };
-        address = next;
-        if !trusted(&next) {
+        address = next.to_canonical();
+        if !trusted(&address) {
             break;
         }
     }
@@ -266,6 +282,8 @@ mod tests {
             "/sign-out",
             "javascript:1",
             "/\t/evil.example",
+            "/x/..//evil.example",
+            "/.//evil.example",
         ] {
             assert_eq!(safe_path(path), "/documents", "{path}");
         }

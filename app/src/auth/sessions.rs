@@ -22,11 +22,15 @@ pub(super) async fn begin(app: &App, user: Uuid, old: Option<Token>) -> Result<T
     Ok(token)
 }
 
-/// Who has this session.
-pub(super) async fn find(app: &App, token: &Token) -> Result<Option<Signed>, sqlx::Error> {
+/// Who has this session; `used` makes it last longer.
+pub(super) async fn find(
+    app: &App,
+    token: &Token,
+    used: bool,
+) -> Result<Option<Signed>, sqlx::Error> {
     let idle = i32::try_from(app.args.sign_in.session_idle_hours).unwrap_or(i32::MAX);
     let found: Option<Found> = sqlx::query_as(
-        "select u.id as user, u.name, t.id as tenant, s.seen_at < now() - interval '1 minute' as stale
+        "select u.id as user, u.name, t.id as tenant, s.seen_at < now() - interval '1 minute' as stale, t.object_uid
          from sessions s
          join users u on u.id = s.user_id
          join members m on m.user_id = u.id
@@ -38,10 +42,13 @@ pub(super) async fn find(app: &App, token: &Token) -> Result<Option<Signed>, sql
     .bind(idle)
     .fetch_optional(&app.db)
     .await?;
-    let Some(Found { signed, stale }) = found else {
+    let Some(Found { signed, stale, object_uid }) = found else {
         return Ok(None);
     };
-    if stale {
+    if let Some(uid) = object_uid {
+        app.tenants.learn_uid(signed.tenant, uid);
+    }
+    if stale && used {
         sqlx::query("update sessions set seen_at = now() where id_hash = $1")
             .bind(&token.hash)
             .execute(&app.db)
@@ -55,6 +62,7 @@ struct Found {
     #[sqlx(flatten)]
     signed: Signed,
     stale: bool,
+    object_uid: Option<String>,
 }
 
 /// Ends a session.

@@ -4,6 +4,8 @@
 //! In: who somebody is. Out: the user's id. Whatever fails between the row and the object is healed by the next sign-in and by
 //! the periodic check; nobody waits for a database here.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::{
@@ -11,6 +13,9 @@ use crate::{
     state::App,
     tenants::{self, object_name},
 };
+
+/// How long a sign-in waits for the object to be declared; after that the periodic check does it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Who somebody is, by the word of an issuer.
 #[derive(Debug)]
@@ -51,8 +56,12 @@ pub(super) async fn sign_in(app: &App, person: &Person) -> Result<Uuid, Error> {
     };
     transaction.commit().await?;
     // Not in the transaction: an API server that is slow or away must not hold it open, nor keep anybody from signing in.
-    if let Err(error) = tenants::ensure(&app.tenants, &app.db, tenant).await {
-        tracing::warn!(%tenant, %error, "the database is not declared yet; the periodic check will do it");
+    let ensured = tokio::time::timeout(PATIENCE, tenants::ensure(&app.tenants, tenant)).await;
+    if let Err(error) = ensured
+        .map_err(|late| late.to_string())
+        .and_then(|done| done.map_err(|error| error.to_string()))
+    {
+        tracing::warn!(%tenant, error, "the database is not declared yet; the periodic check will do it");
     }
     Ok(user)
 }
@@ -82,6 +91,13 @@ async fn new_tenant(
 /// When the main database does not answer.
 pub async fn delete_account(app: &App, user: Uuid) -> Result<(), Error> {
     let mut transaction = app.db.begin().await?;
+    // Two members who leave at the same time must not each take the other for the one who stays.
+    sqlx::query(
+        "select t.id from tenants t join members m on m.tenant_id = t.id where m.user_id = $1 order by t.id for update of t",
+    )
+    .bind(user)
+    .execute(&mut *transaction)
+    .await?;
     let alone: Vec<(Uuid,)> = sqlx::query_as(
         "update tenants t set deleted_at = now()
          where deleted_at is null

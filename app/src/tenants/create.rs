@@ -5,17 +5,17 @@
 use crds::VectorTenant;
 use kube::{ResourceExt, api::PostParams};
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Error, TENANT_LABEL, Tenants, labels, object_name};
+use super::{Error, TENANT_LABEL, Tenants, labels, object_name, within};
 
 /// Makes sure that a tenant has its object, unless it had one before: a database that somebody removed is not made anew,
 /// because its documents would be gone without a word.
 ///
 /// # Errors
 /// When the main database or Kubernetes does not answer, or an object of that name is somebody else's.
-pub async fn ensure(tenants: &Tenants, db: &PgPool, tenant: Uuid) -> Result<(), Error> {
+pub async fn ensure(tenants: &Tenants, tenant: Uuid) -> Result<(), Error> {
+    let db = &tenants.db;
     let known: Option<(Option<String>,)> =
         sqlx::query_as("select object_uid from tenants where id = $1 and deleted_at is null")
             .bind(tenant)
@@ -24,15 +24,13 @@ pub async fn ensure(tenants: &Tenants, db: &PgPool, tenant: Uuid) -> Result<(), 
     let Some((None,)) = known else {
         return Ok(());
     };
-    let uid = match tenants.objects().create(&PostParams::default(), &tenants.object(tenant)?).await
-    {
+    let (api, object) = (tenants.objects(), tenants.object(tenant)?);
+    let uid = match within(api.create(&PostParams::default(), &object)).await {
         Ok(created) => created.uid(),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            found(tenants, tenant).await?
-        }
-        Err(error) => return Err(error.into()),
+        Err(Error::Kubernetes(error)) if already_exists(&error) => found(tenants, tenant).await?,
+        Err(error) => return Err(error),
     };
-    // A deletion of the account that came in between finds the object by its name.
+    // An account that was deleted in between keeps its row for a while, so that what this made is found and removed.
     sqlx::query("update tenants set object_uid = $2 where id = $1 and object_uid is null")
         .bind(tenant)
         .bind(uid)
@@ -42,9 +40,13 @@ pub async fn ensure(tenants: &Tenants, db: &PgPool, tenant: Uuid) -> Result<(), 
     Ok(())
 }
 
+fn already_exists(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_already_exists())
+}
+
 /// The UID of the object that an earlier attempt left.
 async fn found(tenants: &Tenants, tenant: Uuid) -> Result<Option<String>, Error> {
-    let object = tenants.objects().get(&object_name(tenant)).await?;
+    let object = within(tenants.objects().get(&object_name(tenant))).await?;
     if object.labels().get(TENANT_LABEL) == Some(&tenant.to_string()) {
         Ok(object.uid())
     } else {

@@ -1,15 +1,17 @@
 //! Connections to tenants' databases: a small pool for each tenant that is active, none for the others.
 //!
 //! In: a tenant, and what the directory says of it. Out: a pool that lets us in. A pool belongs to one revision of the Secret;
-//! when that changes, the next request opens another and the old one is closed once its last query is done.
+//! when that changes, the next request opens another. A pool that nobody holds any more closes by itself, so whoever holds one that
+//! was just dropped here goes on with it.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use crds::VectorTenant;
 use k8s_openapi::api::core::v1::Secret;
-use moka::future::Cache;
+use moka::{future::Cache, policy::EvictionPolicy};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
@@ -17,7 +19,7 @@ use sqlx::{
 use url::Url;
 use uuid::Uuid;
 
-use super::{Database, Error, TenantState, Tenants, directory};
+use super::{Database, Error, TenantState, Tenants, directory, within};
 use crate::args::TenantArgs;
 
 /// SQLSTATEs: the password, or the role, is not what it was.
@@ -48,13 +50,8 @@ impl Pools {
     pub(super) fn new(args: &TenantArgs, root_ca: Option<Vec<u8>>) -> Self {
         let cache = Cache::builder()
             .max_capacity(args.tenant_pools)
+            .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(args.tenant_idle_seconds * 2)
-            .async_eviction_listener(|_: Arc<Key>, pool: Arc<PgPool>, _| {
-                // Its queries in hand are waited for, elsewhere.
-                Box::pin(async move {
-                    tokio::spawn(async move { pool.close().await });
-                })
-            })
             .build();
         let settings = Settings {
             root_ca,
@@ -65,8 +62,16 @@ impl Pools {
         Self { cache, settings }
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(super) async fn count(&self) -> u64 {
+        self.cache.run_pending_tasks().await;
         self.cache.entry_count()
+    }
+
+    /// Unless somebody has opened another since.
+    async fn forget(&self, key: &Key, pool: &Arc<PgPool>) {
+        if self.cache.get(key).await.is_some_and(|now| Arc::ptr_eq(&now, pool)) {
+            self.cache.invalidate(key).await;
+        }
     }
 }
 
@@ -78,13 +83,14 @@ impl Tenants {
     pub async fn database(&self, tenant: Uuid) -> Result<Database, Error> {
         let deadline = Instant::now() + self.patience;
         let mut changes = self.changes();
+        let uid = self.uid_of(tenant).await?;
         loop {
-            let object = self.directory.get(tenant).ok_or(Error::Preparing)?;
+            let object = self.object_of(tenant, uid.as_deref())?;
             let dimensions = match directory::state(&object) {
                 TenantState::Ready { dimensions } => dimensions,
                 TenantState::Preparing(_) | TenantState::Missing => return Err(Error::Preparing),
                 TenantState::Upgrading => return Err(Error::Upgrading),
-                TenantState::Deleting => return Err(Error::Gone),
+                TenantState::Deleting | TenantState::Gone => return Err(Error::Gone),
             };
             let binding = object.status.as_ref().and_then(|status| status.binding.clone());
             let binding = binding.ok_or(Error::Preparing)?;
@@ -95,9 +101,7 @@ impl Tenants {
                 Ok(_works) => return Ok(Database { pool: PgPool::clone(&pool), dimensions }),
                 Err(error) if is_passing(&error) && Instant::now() < deadline => {
                     // The Secret that we read is older, or newer, than the password: the next word on it is near.
-                    if was_rotated(&error) || matches!(error, sqlx::Error::PoolClosed) {
-                        self.pools.cache.invalidate(&key).await;
-                    }
+                    self.pools.forget(&key, &pool).await;
                     let left = deadline.saturating_duration_since(Instant::now());
                     let pause = left.min(Duration::from_millis(250));
                     let _ = tokio::time::timeout(pause, changes.recv()).await;
@@ -107,8 +111,21 @@ impl Tenants {
         }
     }
 
+    /// The tenant's object, if it is the one that was made for it: another of the same name holds other data, or none.
+    fn object_of(&self, tenant: Uuid, uid: Option<&str>) -> Result<Arc<VectorTenant>, Error> {
+        match (self.directory.get(tenant), uid) {
+            (Some(object), Some(uid)) if object.metadata.uid.as_deref() != Some(uid) => {
+                Err(Error::Gone)
+            }
+            (Some(object), _) => Ok(object),
+            // Somebody removed it; it is not made anew.
+            (None, Some(_)) if self.is_listed() => Err(Error::Gone),
+            (None, _) => Err(Error::Preparing),
+        }
+    }
+
     async fn open(&self, secret: &str) -> Result<Arc<PgPool>, Error> {
-        let secret = self.secrets().get(secret).await?;
+        let secret = within(self.secrets().get(secret)).await?;
         let settings = &self.pools.settings;
         let options = connect_options(&secret, settings)?;
         let pool = PgPoolOptions::new()
@@ -119,9 +136,9 @@ impl Tenants {
             .after_connect(|session, _| {
                 Box::pin(async move {
                     // A filter on documents must not leave an index scan with too few rows; and without a word on storage
-                    // that is fast everywhere, the planner reads a whole table of long vectors instead of its index.
+                    // that is fast everywhere, the planner reads a whole table of long vectors instead of its index. A query that nobody waits for any more must not keep its connection.
                     sqlx::raw_sql(
-                        "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1",
+                        "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1; set statement_timeout = '20s'",
                     )
                     .execute(session)
                     .await?;

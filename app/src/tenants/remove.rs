@@ -8,7 +8,7 @@ use kube::{
 };
 use uuid::Uuid;
 
-use super::{TENANT_LABEL, Tenants, object_name};
+use super::{Error, TENANT_LABEL, Tenants, object_name, within};
 use crate::{documents, state::App};
 
 /// Whatever kept the removal from being finished: it is tried again.
@@ -29,19 +29,20 @@ pub async fn remove(app: &App, tenant: Uuid) -> Result<(), Failure> {
     };
     remove_object(&app.tenants, tenant, uid).await?;
     app.files.delete_prefix(&documents::prefix(tenant)).await?;
-    // Its documents and jobs go with it.
-    sqlx::query("delete from tenants where id = $1").bind(tenant).execute(&app.db).await?;
+    // The row stays for a while, for what may still be on its way (`heal` takes it away then); whose it was, it does not say.
+    sqlx::query("delete from documents where tenant_id = $1").bind(tenant).execute(&app.db).await?;
+    sqlx::query("delete from jobs where tenant_id = $1").bind(tenant).execute(&app.db).await?;
     tracing::info!(%tenant, "removed the tenant");
     Ok(())
 }
 
-async fn remove_object(
-    tenants: &Tenants,
-    tenant: Uuid,
-    uid: Option<String>,
-) -> Result<(), kube::Error> {
+fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_not_found())
+}
+
+async fn remove_object(tenants: &Tenants, tenant: Uuid, uid: Option<String>) -> Result<(), Error> {
     let (api, name) = (tenants.objects(), object_name(tenant));
-    let Some(object) = api.get_opt(&name).await? else {
+    let Some(object) = within(api.get_opt(&name)).await? else {
         return Ok(());
     };
     let ours = object.labels().get(TENANT_LABEL) == Some(&tenant.to_string())
@@ -52,9 +53,9 @@ async fn remove_object(
     }
     let preconditions = Preconditions { uid: object.uid(), resource_version: None };
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-    match api.delete(&name, &params).await {
+    match within(api.delete(&name, &params)).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(Error::Kubernetes(error)) if is_gone(&error) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -144,6 +144,17 @@ impl PreparingPanel {
         }
     }
 
+    /// The panel of a database that somebody removed.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self {
+            ready: false,
+            headline: "Your database is gone".to_owned(),
+            steps: Vec::new(),
+            trouble: Some(stalled_words(&Reason::ProjectMissing.to_string()).to_owned()),
+        }
+    }
+
     /// The panel of a database that is being removed.
     #[must_use]
     pub fn deleting() -> Self {

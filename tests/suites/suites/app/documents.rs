@@ -187,6 +187,7 @@ async fn a_tenant_for_another_model_is_told_and_not_mixed() -> Result<()> {
     app.operator.apply_object(&object, made).await?;
     let made = app.operator.wait_ready(&object).await?;
     sqlx::query("update tenants set object_uid = $1").bind(uid(&made)).execute(&app.db).await?;
+    app.kill_and_begin().await?;
     let ada = app.person("Ada").await?;
     let id = ada.uploaded("a.pdf", super::animals()).await?;
     app.wait_stage(&id, "failed").await?;

@@ -62,6 +62,10 @@ async fn without_a_session_people_are_led_to_the_sign_in_and_back() -> Result<()
     let form = [("name", "Ada"), ("return_to", "https://evil.example/")];
     let request = stranger.request(Method::POST, "/sign-in/demo").form(&form);
     ensure!(stranger.send(request).await?.expect(303)?.location() == "/documents");
+    for elsewhere in ["/x/..//evil.example", "//evil.example", "/\\evil.example"] {
+        let answer = stranger.page(&format!("/sign-in?return_to={elsewhere}")).await?;
+        ensure!(answer.expect(303)?.location() == "/documents", "{elsewhere}");
+    }
     let nameless = [("name", "  "), ("return_to", "")];
     let request = stranger.request(Method::POST, "/sign-in/demo").form(&nameless);
     ensure!(stranger.send(request).await?.expect(422)?.text().contains("Type a name first"));

@@ -154,6 +154,16 @@ async fn deleting_the_account_leaves_nothing() -> Result<()> {
     ada.post("/account/delete", &[("confirm", "delete")]).await?.expect(303)?;
     ada.get("/documents/list").await?.expect_error(401, "signed_out")?;
     app.operator.wait_gone(&object).await?;
+    // A row without a word of whose it was stays for a while, for what was still on its way: as if the while were over.
+    wait_until("the account's job is done", PATIENCE, async || {
+        ensure!(app.count("select count(*) from jobs").await? == 0);
+        Ok(())
+    })
+    .await?;
+    sqlx::query("update tenants set deleted_at = deleted_at - interval '1 hour'")
+        .execute(&app.db)
+        .await?;
+    app.kill_and_begin().await?;
     wait_until("every row is gone", Duration::from_secs(30), async || {
         let left = app.count("select (select count(*) from tenants) + (select count(*) from users) + (select count(*) from documents) + (select count(*) from jobs)").await?;
         ensure!(left == 2, "{left} rows are left, Bob's are two");
@@ -180,4 +190,30 @@ pub(crate) fn walk(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>> 
         if path.is_dir() { files.extend(walk(&path)?) } else { files.push(path) }
     }
     Ok(files)
+}
+
+#[tokio::test]
+async fn a_database_that_somebody_removed_is_called_gone() -> Result<()> {
+    let app = TestApp::start("removed").await?;
+    let ada = app.ready_person("Ada").await?;
+    let id = ada.uploaded("a.pdf", pdf(&["The lighthouse keeper counts whales."])).await?;
+    app.wait_stage(&id, "ready").await?;
+    let (_, object) = app.tenant_of("Ada").await?;
+    app.operator.delete(&object).await?;
+    app.operator.wait_gone(&object).await?;
+    wait_until("the page says so", PATIENCE, async || {
+        let page = ada.page("/documents").await?.expect(200)?.text();
+        ensure!(page.contains("Your database is gone"), "{page}");
+        Ok(())
+    })
+    .await?;
+    ensure!(
+        ada.page("/search?q=whales").await?.expect(503)?.text().contains("Your database is gone")
+    );
+    // It is not made anew without a word: an empty one would look as if the documents had never been read.
+    app.kill_and_begin().await?;
+    let ada = app.person("Ada").await?;
+    ensure!(ada.page("/documents").await?.text().contains("Your database is gone"));
+    ensure!(app.operator.list().await?.is_empty());
+    Ok(())
 }
