@@ -11,7 +11,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
 use crate::{
     account,
@@ -40,8 +40,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(documents::routes())
         .merge(search::routes())
         .merge(live::routes())
-        // Pages are not compressed: what a person typed stands in them beside what others must not learn from their length.
-        .merge(web::routes().layer(CompressionLayer::new()))
+        .merge(web::routes())
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::NotFound })
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))

@@ -1,6 +1,6 @@
 //! One document from its file to its passages, ready to be committed.
 //!
-//! In: a job. Out: an open transaction in the tenant's database that holds everything. Reading, embedding and storing run at
+//! In: a document and the tenant's database. Out: an open transaction in the tenant's database that holds everything. Reading, embedding and storing run at
 //! the same time, joined by short channels: whoever is slow makes the others wait, and memory stays small. Nothing here
 //! decides what becomes of the job; dropping the future ends the child and undoes the transaction.
 
@@ -13,14 +13,13 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future::BoxFuture, str
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::{documents::Blob, state::App};
+use crate::{documents::Blob, state::App, tenants::Database};
 
 use super::{
     child::{self, Limits, News},
     chunk::{Chunker, Passage},
     failure::Failure,
     progress::Progress,
-    queue::Job,
     store::{self, Batch, Written},
     trouble::Trouble,
 };
@@ -31,14 +30,16 @@ const OURSELVES: &str = "/proc/self/exe";
 const PAGES_AHEAD: usize = 16;
 /// Batches that have vectors, but are not yet stored.
 const BATCHES_AHEAD: usize = 2;
+/// Bytes of a page that are cut in no time; a longer one would keep requests waiting that share the thread.
+const QUICK: usize = 64 << 10;
 
 /// A document that only waits for its commit.
 pub struct Prepared {
     /// The open transaction.
     pub written: Written,
-    /// How many pages there are, and how many of them without text.
+    /// How many pages there are.
     pub pages: i32,
-    /// See above.
+    /// How many of the pages have no text.
     pub textless: u32,
     /// How long the reading process worked.
     pub reading: Duration,
@@ -52,11 +53,10 @@ pub struct Prepared {
 /// [`Trouble`].
 pub async fn prepare(
     app: &App,
-    job: &Job,
+    database: &Database,
     document: Uuid,
     progress: &Progress,
 ) -> Result<Prepared, Trouble> {
-    let database = app.tenants.database(job.tenant).await?;
     let (stored, given) = (database.dimensions, app.embeddings.dimensions());
     if stored != given {
         let detail = format!("the database has {stored} dimensions, the model {given}");
@@ -105,16 +105,16 @@ fn passages(
     progress: &Progress,
 ) -> impl Stream<Item = Passage> + use<'_> {
     stream::unfold((pages, Some(Chunker::default())), move |(mut pages, chunker)| async move {
-        let mut chunker = chunker?;
-        let complete = match pages.recv().await {
+        let chunker = chunker?;
+        let (chunker, complete) = match pages.recv().await {
             Some(News::Pages(number)) => {
                 progress.pages(number);
-                Vec::new()
+                (chunker, Vec::new())
             }
             Some(News::Page(number, text)) => {
-                let complete = chunker.page(i32::try_from(number).unwrap_or(i32::MAX), &text);
+                let cut = cut(chunker, i32::try_from(number).unwrap_or(i32::MAX), text).await;
                 progress.page_read(number);
-                complete
+                cut
             }
             None => {
                 let last = chunker.finish();
@@ -126,6 +126,26 @@ fn passages(
         Some((stream::iter(complete), (pages, Some(chunker))))
     })
     .flatten()
+}
+
+/// The passages that are complete with a page.
+async fn cut(mut chunker: Chunker, number: i32, text: String) -> (Chunker, Vec<Passage>) {
+    let long = text.len() > QUICK;
+    let work = move || {
+        let complete = chunker.page(number, &text);
+        (chunker, complete)
+    };
+    if !long {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(cut) => cut,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Never begun: the process ends.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// Vectors for passages, several batches at the same time, in order.
@@ -166,4 +186,22 @@ fn embed_batch<'a>(
         Ok((Batch { passages, vectors }, began.elapsed()))
     }
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_page_is_cut_like_a_short_one() {
+        let long = "The keeper counts whales in the evening. ".repeat(4000);
+        for text in ["The keeper counts whales.".to_owned(), long] {
+            let mut expected = Chunker::default();
+            let mut passages = expected.page(7, &text);
+            passages.extend(expected.finish());
+            let (chunker, mut cut) = cut(Chunker::default(), 7, text).await;
+            cut.extend(chunker.finish());
+            assert_eq!(cut, passages);
+        }
+    }
 }

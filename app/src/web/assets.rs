@@ -1,19 +1,23 @@
 //! Static files, built into the binary.
 //!
 //! In: the name of a file. Out: its bytes with a strong `ETag`. Pages link to a file by [`asset`], which adds its hash: such
-//! an answer may be kept for ever, any other must be checked again. There is no file system behind it, so no name leads
-//! out of it.
+//! an answer may be kept for ever, any other must be checked again. Texts are compressed once, when they are first asked
+//! for; pages never are: what a person typed stands in them beside what others must not learn from their length. There is
+//! no file system behind it, so no name leads out of it.
 
 mod cmaps;
+mod gzip;
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use axum::{
+    body::Bytes,
     extract::{Path, RawQuery},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 use crate::error::Error;
 
@@ -34,6 +38,8 @@ struct Served {
     kind: HeaderValue,
     bytes: &'static [u8],
     etag: HeaderValue,
+    /// Where it is a text: the same compressed, once somebody asked for it, and the tag of that.
+    gzip: Option<(OnceCell<Bytes>, HeaderValue)>,
     hash: String,
     /// Its address with its hash.
     link: String,
@@ -70,10 +76,13 @@ fn served(file: &File) -> (&'static str, Served) {
     let File { name, kind, bytes } = *file;
     let digest = Sha256::digest(bytes);
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let etag = HeaderValue::from_str(&format!("\"{hash}\""))
-        .unwrap_or_else(|_| HeaderValue::from_static("\"0\""));
+    let tag = |text: String| {
+        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
+    };
+    let etag = tag(format!("\"{hash}\""));
+    let gzip = (kind != BINARY).then(|| (OnceCell::new(), tag(format!("\"{hash}-gz\""))));
     let link = format!("/static/{name}?v={hash}");
-    (name, Served { kind: HeaderValue::from_static(kind), bytes, etag, hash, link })
+    (name, Served { kind: HeaderValue::from_static(kind), bytes, etag, gzip, hash, link })
 }
 
 /// The address of a file for a page, with its hash. A name that there is no file of leads nowhere; a test looks for such.
@@ -97,23 +106,50 @@ pub async fn serve(
         Some(true) => "public, max-age=31536000, immutable",
         Some(false) | None => "public, no-cache",
     };
+    let (body, etag, compressed) = file.variant(gzip::is_accepted(&headers)).await;
     let known = headers
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == file.etag.as_bytes());
+        .any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes());
     let mut response =
-        if known { StatusCode::NOT_MODIFIED.into_response() } else { file.bytes.into_response() };
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { body.into_response() };
     let fixed = [
-        (header::ETAG, file.etag.clone()),
+        (header::ETAG, etag.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
         (header::CONTENT_TYPE, file.kind.clone()),
     ];
     for (name, value) in fixed {
         response.headers_mut().insert(name, value);
     }
+    if file.gzip.is_some() {
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if compressed && !known {
+        let gzip = HeaderValue::from_static("gzip");
+        response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+    }
     Ok(response)
+}
+
+impl Served {
+    /// The body, its tag, and whether it is compressed.
+    async fn variant(&'static self, accepted: bool) -> (Bytes, &'static HeaderValue, bool) {
+        let plain = (Bytes::from_static(self.bytes), &self.etag, false);
+        let Some((compressed, etag)) = self.gzip.as_ref().filter(|_| accepted) else {
+            return plain;
+        };
+        let bytes = self.bytes;
+        let work = async || tokio::task::spawn_blocking(move || gzip::compress(bytes)).await?;
+        match compressed.get_or_try_init(work).await {
+            Ok(body) => (body.clone(), etag, true),
+            Err(error) => {
+                tracing::warn!(%error, "a static file could not be compressed");
+                plain
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,39 @@ async fn a_file_that_the_browser_has_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn texts_are_sent_compressed_under_a_tag_of_their_own() {
+    let ask = async |name: &str, tag: Option<&HeaderValue>| {
+        let mut headers =
+            HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"))]);
+        headers.extend(tag.map(|tag| (header::IF_NONE_MATCH, tag.clone())));
+        serve(Path(name.to_owned()), RawQuery(None), headers).await.unwrap()
+    };
+    let plain = get("app.js", None, None).await.unwrap();
+    let packed = ask("app.js", None).await;
+    assert_eq!(text(&packed, header::CONTENT_ENCODING), "gzip");
+    assert_eq!(text(&packed, header::CONTENT_TYPE), "text/javascript; charset=utf-8");
+    for response in [&plain, &packed] {
+        assert_eq!(text(response, header::VARY), "accept-encoding");
+    }
+    assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+    let (plain_tag, tag) =
+        (plain.headers()[header::ETAG].clone(), packed.headers()[header::ETAG].clone());
+    assert_ne!(plain_tag, tag);
+    let again = ask("app.js", Some(&tag)).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(text(&again, header::VARY), "accept-encoding");
+    assert_eq!(ask("app.js", Some(&plain_tag)).await.status(), StatusCode::OK);
+    let body = axum::body::to_bytes(packed.into_body(), 1 << 20).await.unwrap();
+    let mut unpacked = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&body[..]), &mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, FILES.iter().find(|file| file.name == "app.js").unwrap().bytes);
+    let font = ask("vendor/pdfjs/fonts/FoxitSymbol.pfb", None).await;
+    assert!(!font.headers().contains_key(header::CONTENT_ENCODING));
+    assert!(!font.headers().contains_key(header::VARY));
+}
+
+#[tokio::test]
 async fn no_name_leads_out_of_the_table() {
     for name in ["", "missing", "../Cargo.toml", "/etc/passwd", "app.css/", "vendor", "APP.CSS"] {
         assert!(matches!(get(name, None, None).await, Err(Error::NotFound)), "{name}");
