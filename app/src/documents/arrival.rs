@@ -71,10 +71,11 @@ pub(super) async fn reserve(
     Ok(Room::Reserved)
 }
 
-/// Says that bytes still flow. Answers whether the document is still wanted.
+/// Says that the upload goes on. Answers whether the document, and the account, are still wanted.
 pub(super) async fn touch(db: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {
     let touched = sqlx::query(
-        "update documents set updated_at = now() where id = $1 and stage = 'uploading'",
+        "update documents set updated_at = now() from tenants
+         where documents.id = $1 and stage = 'uploading' and tenants.id = tenant_id and deleted_at is null",
     )
     .bind(id)
     .execute(db)
@@ -127,7 +128,8 @@ pub(super) async fn complete(
 }
 
 /// Removes what is left of an arrival: the file first, then the row that knows of it. An arrival that was completed, even if
-/// the answer to its commit was lost, stays. What cannot be removed now is found by the sweeper.
+/// the answer to its commit was lost, stays. What cannot be removed now is found by the sweeper. No transaction waits for the
+/// file store.
 pub(super) async fn abandon(db: &PgPool, files: &Files, arrival: &Arrival) {
     if let Err(error) = try_abandon(db, files, arrival).await {
         tracing::warn!(document = %arrival.id, %error, "what is left of an upload is removed later");
@@ -139,22 +141,23 @@ async fn try_abandon(
     files: &Files,
     arrival: &Arrival,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut transaction = db.begin().await?;
-    let stage: Option<(String,)> =
-        sqlx::query_as("select stage from documents where id = $1 for update")
-            .bind(arrival.id)
-            .fetch_optional(&mut *transaction)
-            .await?;
-    let stage = stage.map(|(stage,)| stage);
-    if !matches!(stage.as_deref(), None | Some("uploading" | "deleting")) {
+    // From here on the arrival cannot be completed, and a crash leaves it to the sweeper.
+    sqlx::query("update documents set stage = 'deleting' where id = $1 and stage = 'uploading'")
+        .bind(arrival.id)
+        .execute(db)
+        .await?;
+    let stage: Option<String> = sqlx::query_scalar("select stage from documents where id = $1")
+        .bind(arrival.id)
+        .fetch_optional(db)
+        .await?;
+    if !matches!(stage.as_deref(), None | Some("deleting")) {
         return Ok(());
     }
     files.delete(&arrival.key).await?;
-    sqlx::query("delete from documents where id = $1 and stage = 'uploading'")
+    sqlx::query("delete from documents where id = $1 and stage = 'deleting'")
         .bind(arrival.id)
-        .execute(&mut *transaction)
+        .execute(db)
         .await?;
-    transaction.commit().await?;
     Ok(())
 }
 

@@ -3,14 +3,16 @@
 //! In: a tenant and a document's id. Out: the row and its jobs, changed in one transaction. A document of somebody else is
 //! not found; one that is in the wrong stage is a conflict, with words.
 
-use sqlx::PgPool;
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::rows;
-use crate::error::Error;
+use crate::{error::Error, ingest::failure::Failure};
 
-/// Words for a document that was cancelled.
-const CANCELLED: &str = "You stopped this. Try again to make it searchable.";
+/// A living upload says every few seconds that it goes on.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Gives it another title.
 pub(super) async fn rename(db: &PgPool, tenant: Uuid, id: Uuid, title: &str) -> Result<(), Error> {
@@ -30,24 +32,20 @@ pub(super) async fn rename(db: &PgPool, tenant: Uuid, id: Uuid, title: &str) -> 
 pub(super) async fn cancel(db: &PgPool, tenant: Uuid, id: Uuid) -> Result<(), Error> {
     let mut transaction = db.begin().await?;
     let stopped = sqlx::query(
-        "update documents set stage = 'failed', failure = 'cancelled', failure_words = $3, updated_at = now()
+        "update documents set stage = 'failed', failure = $3, failure_words = $4, updated_at = now()
          where tenant_id = $1 and id = $2 and stage in ('queued', 'reading', 'embedding')",
     )
     .bind(tenant)
     .bind(id)
-    .bind(CANCELLED)
+    .bind(Failure::Cancelled.code())
+    .bind(Failure::Cancelled.words())
     .execute(&mut *transaction)
     .await?;
     if stopped.rows_affected() == 0 {
-        drop(transaction);
-        return refuse(db, tenant, id, "There is no work on this document that could be stopped.")
-            .await;
+        let words = "There is no work on this document that could be stopped.";
+        return refuse(&mut transaction, tenant, id, words).await;
     }
-    sqlx::query("delete from jobs where kind = 'ingest' and tenant_id = $1 and document_id = $2")
-        .bind(tenant)
-        .bind(id)
-        .execute(&mut *transaction)
-        .await?;
+    end_work(&mut transaction, tenant, id).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -67,14 +65,8 @@ pub(super) async fn retry(db: &PgPool, tenant: Uuid, id: Uuid, model: &str) -> R
     .execute(&mut *transaction)
     .await?;
     if queued.rows_affected() == 0 {
-        drop(transaction);
-        return refuse(
-            db,
-            tenant,
-            id,
-            "Only a document that could not be read can be tried again.",
-        )
-        .await;
+        let words = "Only a document that could not be read can be tried again.";
+        return refuse(&mut transaction, tenant, id, words).await;
     }
     // A job that was left over begins anew, in nobody's hands.
     sqlx::query(
@@ -90,25 +82,25 @@ pub(super) async fn retry(db: &PgPool, tenant: Uuid, id: Uuid, model: &str) -> R
     Ok(())
 }
 
-/// Hides it at once; file, passages and row are removed by a worker, whatever happens in between.
+/// Hides it at once; file, passages and row are removed by a worker, whatever happens in between. One whose file is still on
+/// its way stays: the file would come after its removal. An upload that has not been heard of for long is over.
 pub(super) async fn delete(db: &PgPool, tenant: Uuid, id: Uuid) -> Result<(), Error> {
     let mut transaction = db.begin().await?;
     let hidden = sqlx::query(
         "update documents set stage = 'deleting', updated_at = now()
-         where tenant_id = $1 and id = $2 and stage <> 'deleting'",
+         where tenant_id = $1 and id = $2 and stage <> 'deleting'
+           and (stage <> 'uploading' or updated_at < now() - make_interval(secs => $3))",
     )
     .bind(tenant)
     .bind(id)
+    .bind(SILENCE.as_secs_f64())
     .execute(&mut *transaction)
     .await?;
     if hidden.rows_affected() == 0 {
-        return Err(Error::NotFound);
+        let words = "It is still being uploaded: wait a moment or cancel the upload.";
+        return refuse(&mut transaction, tenant, id, words).await;
     }
-    sqlx::query("delete from jobs where kind = 'ingest' and tenant_id = $1 and document_id = $2")
-        .bind(tenant)
-        .bind(id)
-        .execute(&mut *transaction)
-        .await?;
+    end_work(&mut transaction, tenant, id).await?;
     sqlx::query(
         "insert into jobs (kind, tenant_id, document_id) values ('delete_document', $1, $2)
          on conflict (kind, tenant_id, document_id) do nothing",
@@ -121,8 +113,22 @@ pub(super) async fn delete(db: &PgPool, tenant: Uuid, id: Uuid) -> Result<(), Er
     Ok(())
 }
 
+async fn end_work(session: &mut PgConnection, tenant: Uuid, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query("delete from jobs where kind = 'ingest' and tenant_id = $1 and document_id = $2")
+        .bind(tenant)
+        .bind(id)
+        .execute(session)
+        .await?;
+    Ok(())
+}
+
 /// Why nothing was changed: there is no such document, or it is in another stage.
-async fn refuse(db: &PgPool, tenant: Uuid, id: Uuid, words: &str) -> Result<(), Error> {
-    rows::one(db, tenant, id).await?;
+async fn refuse(
+    session: &mut PgConnection,
+    tenant: Uuid,
+    id: Uuid,
+    words: &str,
+) -> Result<(), Error> {
+    rows::one(session, tenant, id).await?;
     Err(Error::Conflict(words.to_owned()))
 }

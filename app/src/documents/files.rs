@@ -60,8 +60,6 @@ pub struct Files {
 
 /// A file's bytes, or a range of them.
 pub struct Blob {
-    /// How many bytes there are in all.
-    pub bytes: u64,
     /// The bytes themselves.
     pub chunks: BoxStream<'static, Result<Bytes, StoreError>>,
 }
@@ -170,14 +168,6 @@ impl Files {
         Ok(self.store.get_opts(&self.path(key), options).await?.into())
     }
 
-    /// How many bytes a file has.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`], or the store's failure.
-    pub async fn head(&self, key: &str) -> Result<u64, StoreError> {
-        Ok(self.store.head(&self.path(key)).await?.size)
-    }
-
     /// Deletes a file, and what a crash left of its upload. Missing is deleted.
     ///
     /// # Errors
@@ -221,9 +211,6 @@ impl Files {
 
 impl From<GetResult> for Blob {
     fn from(found: GetResult) -> Self {
-        Self {
-            bytes: found.meta.size,
-            chunks: found.into_stream().map_err(StoreError::from).boxed(),
-        }
+        Self { chunks: found.into_stream().map_err(StoreError::from).boxed() }
     }
 }

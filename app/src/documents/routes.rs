@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     Form, Router,
-    extract::{Path, Query, Request, State},
+    extract::{FromRequestParts, Path, Query, Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -114,48 +114,40 @@ struct Title {
     title: String,
 }
 
-async fn rename(
-    State(app): State<Arc<App>>,
+/// What every change of a document needs.
+#[derive(FromRequestParts)]
+#[from_request(state(Arc<App>))]
+struct Asked {
+    #[from_request(via(State))]
+    app: Arc<App>,
     signed: Signed,
-    Path(id): Path<String>,
+    #[from_request(via(Path))]
+    id: String,
     headers: HeaderMap,
-    Form(form): Form<Title>,
-) -> Result<Response, Error> {
+}
+
+async fn rename(asked: Asked, Form(form): Form<Title>) -> Result<Response, Error> {
     let words = || format!("Give it a title of 1 to {} characters.", names::TITLE);
     let title = names::title(&form.title).ok_or_else(|| Error::invalid("title", words()))?;
-    change::rename(&app.db, signed.tenant, read_id(&id)?, &title).await?;
-    Ok(done(&headers, &format!("/documents/{id}")))
+    change::rename(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?, &title).await?;
+    Ok(done(&asked.headers, &format!("/documents/{}", asked.id)))
 }
 
-async fn cancel(
-    State(app): State<Arc<App>>,
-    signed: Signed,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    change::cancel(&app.db, signed.tenant, read_id(&id)?).await?;
-    Ok(done(&headers, &format!("/documents/{id}")))
+async fn cancel(asked: Asked) -> Result<Response, Error> {
+    change::cancel(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?).await?;
+    Ok(done(&asked.headers, &format!("/documents/{}", asked.id)))
 }
 
-async fn retry(
-    State(app): State<Arc<App>>,
-    signed: Signed,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
+async fn retry(asked: Asked) -> Result<Response, Error> {
+    let Asked { app, signed, id, headers } = asked;
     app.limits.costly(signed.user)?;
     change::retry(&app.db, signed.tenant, read_id(&id)?, app.embeddings.model()).await?;
     Ok(done(&headers, &format!("/documents/{id}")))
 }
 
-async fn delete(
-    State(app): State<Arc<App>>,
-    signed: Signed,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    change::delete(&app.db, signed.tenant, read_id(&id)?).await?;
-    Ok(done(&headers, "/documents"))
+async fn delete(asked: Asked) -> Result<Response, Error> {
+    change::delete(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?).await?;
+    Ok(done(&asked.headers, "/documents"))
 }
 
 /// What is no id names nothing.

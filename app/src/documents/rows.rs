@@ -2,7 +2,7 @@
 //!
 //! In: a tenant, and a document's id. Out: rows of that tenant that are not being deleted, and what people see of them.
 
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::web::{DocumentRow, Stage};
@@ -50,7 +50,11 @@ pub(super) async fn all(db: &PgPool, tenant: Uuid) -> Result<Vec<Row>, sqlx::Err
 }
 
 /// One of a tenant's documents; [`sqlx::Error::RowNotFound`] when there is none, or it is another's.
-pub(super) async fn one(db: &PgPool, tenant: Uuid, id: Uuid) -> Result<Row, sqlx::Error> {
+pub(super) async fn one(
+    db: impl PgExecutor<'_>,
+    tenant: Uuid,
+    id: Uuid,
+) -> Result<Row, sqlx::Error> {
     sqlx::query_as(select!("and id = $2")).bind(tenant).bind(id).fetch_one(db).await
 }
 
@@ -99,6 +103,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web;
 
     fn row(stage: &str, model: Option<&str>) -> Row {
         Row {
@@ -125,6 +130,17 @@ mod tests {
         assert_eq!(old.stage, Stage::Failed);
         assert!(old.failure_words.unwrap().contains("Try again"));
         assert_eq!(row("queued", None).shown("now").stage, Stage::Queued);
+    }
+
+    #[test]
+    fn why_a_document_waits_or_failed_is_shown() {
+        for (stage, style) in [("queued", "muted"), ("reading", "muted"), ("failed", "failure")] {
+            let mut row = row(stage, None);
+            row.failure_words = Some("Waiting for your database.".to_owned());
+            let list = web::DocumentList { documents: vec![row.shown("now")], free: 0 };
+            let shown = format!("<p class=\"{style}\">Waiting for your database.</p>");
+            assert!(web::fragment(&list).contains(&shown), "{stage}");
+        }
     }
 
     #[test]

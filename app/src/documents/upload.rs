@@ -10,8 +10,12 @@ mod refusal;
 mod tests;
 
 use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -19,6 +23,7 @@ use axum::{
     http::header,
 };
 use futures::stream;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -27,7 +32,7 @@ use super::{
 };
 use crate::{auth::Signed, error::Error, state::App};
 
-use incoming::{Incoming, IncomingFile};
+use incoming::Incoming;
 pub(super) use refusal::Refusal;
 
 const MEGABYTE: u64 = 1024 * 1024;
@@ -36,7 +41,9 @@ const AROUND: u64 = 64 * 1024;
 /// As much as is read on after a refusal, and thrown away: a browser that cannot finish sending shows no answer.
 const DRAIN: u64 = 16 * MEGABYTE;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is written down that bytes still flow.
+/// A file may take this long in all, however steadily its bytes come.
+const WHOLE: Duration = Duration::from_secs(3600);
+/// How often it is written down that an upload goes on.
 const TOUCH: Duration = Duration::from_secs(5);
 
 /// Takes the file in.
@@ -71,6 +78,7 @@ pub(super) async fn take(
 
 async fn receive(app: &App, tenant: Uuid, multipart: &mut Multipart) -> Result<Uuid, Refusal> {
     let limits = &app.args.documents;
+    let deadline = Instant::now() + WHOLE;
     let file = incoming::open(multipart).await?;
     let id = Uuid::new_v4();
     let arrival = Arrival {
@@ -85,12 +93,17 @@ async fn receive(app: &App, tenant: Uuid, multipart: &mut Multipart) -> Result<U
         Room::Full => return Err(Refusal::TooMany { most: limits.max_documents }),
         Room::NoTenant => return Err(Refusal::Gone),
     }
-    let stored = store(app, &arrival, file).await;
+    let wanted = AtomicBool::new(true);
+    let incoming = Incoming::new(file, limits.max_megabytes, deadline);
+    let stored = alive(app, id, &wanted, store(app, &arrival, incoming, &wanted)).await;
     let completed = match stored {
-        Ok((bytes, hash)) => match incoming::end(multipart).await {
-            Ok(()) => finish(app, &arrival, bytes, &hash).await,
-            Err(refusal) => Err(refusal),
-        },
+        Ok((bytes, hash)) => {
+            let ending = async {
+                incoming::end(multipart, deadline).await?;
+                finish(app, &arrival, bytes, &hash).await
+            };
+            alive(app, id, &wanted, ending).await
+        }
         Err(refusal) => Err(refusal),
     };
     if completed.is_err() {
@@ -103,33 +116,39 @@ async fn receive(app: &App, tenant: Uuid, multipart: &mut Multipart) -> Result<U
 async fn store(
     app: &App,
     arrival: &Arrival,
-    file: IncomingFile<'_>,
+    mut incoming: Incoming<'_>,
+    wanted: &AtomicBool,
 ) -> Result<(u64, Vec<u8>), Refusal> {
-    let mut incoming = Incoming::new(file, app.args.documents.max_megabytes);
-    let mut touched = Instant::now();
-    let chunks =
-        stream::try_unfold((&mut incoming, &mut touched), |(incoming, touched)| async move {
-            let Some(chunk) = incoming.next().await? else {
-                return Ok(None);
-            };
-            if touched.elapsed() > TOUCH {
-                still_wanted(app, arrival.id).await?;
-                *touched = Instant::now();
-            }
-            Ok::<_, Refusal>(Some((chunk, (incoming, touched))))
-        });
+    let chunks = stream::try_unfold(&mut incoming, |incoming| async move {
+        let chunk = incoming.next().await?;
+        // Told to the store, which removes the parts that it has.
+        if !wanted.load(Relaxed) {
+            return Err(Refusal::Gone);
+        }
+        Ok::<_, Refusal>(chunk.map(|chunk| (chunk, incoming)))
+    });
     app.files.put_stream(&arrival.key, chunks).await?;
     Ok(incoming.finish())
 }
 
-/// Says that bytes still flow. A database that is away for a moment is asked again later, and at the end.
-async fn still_wanted(app: &App, id: Uuid) -> Result<(), Refusal> {
-    match arrival::touch(&app.db, id).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Refusal::Gone),
-        Err(error) => {
-            tracing::warn!(document = %id, %error, "an upload could not be marked as alive");
-            Ok(())
+/// Does a step, and says meanwhile that the upload goes on, also while only the store is waited for: whoever removes a row that
+/// is fresh would leave its file behind.
+async fn alive<T>(app: &App, id: Uuid, wanted: &AtomicBool, step: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = step => done,
+        never = keep(app, id, wanted) => match never {},
+    }
+}
+
+/// A database that is away for a moment is asked again later, and at the end.
+async fn keep(app: &App, id: Uuid, wanted: &AtomicBool) -> Infallible {
+    loop {
+        tokio::time::sleep(TOUCH).await;
+        match arrival::touch(&app.db, id).await {
+            Ok(still) => wanted.store(still, Relaxed),
+            Err(error) => {
+                tracing::warn!(document = %id, %error, "an upload could not be marked as alive");
+            }
         }
     }
 }

@@ -63,11 +63,9 @@ async fn what_goes_in_comes_out_whole_and_in_ranges() {
     files.check().await.unwrap();
     for (key, count) in [("tenants/a/b/small.pdf", 3), ("tenants/a/c/large.pdf", 120)] {
         files.put_stream(key, chunks(count, 100_000)).await.unwrap();
-        assert_eq!(files.head(key).await.unwrap(), count as u64 * 100_000);
         let whole = bytes(files.get(key).await.unwrap()).await;
         assert_eq!((whole.len(), whole[99_999], whole[100_000]), (count * 100_000, 0, 1));
         let part = files.get_range(key, 99_999..100_001).await.unwrap();
-        assert_eq!(part.bytes, count as u64 * 100_000);
         assert_eq!(bytes(part).await, [0, 1]);
     }
 }

@@ -3,7 +3,7 @@
 //! In: the request's parts. Out: the file's name and its bytes, checked while they pass: neither too many, nor too slow, nor
 //! anything else than a PDF. Nothing is kept of it but a hash.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::{
     extract::{
@@ -14,13 +14,14 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
 
 use super::{MEGABYTE, Refusal};
 use crate::documents::names;
 
-/// A sender may pause this long, and take this long in all.
+/// A sender may pause this long, and take this long to show what it sends.
 const IDLE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
-const WHOLE: Duration = Duration::from_secs(3600);
+const OPENING: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 /// A PDF says so within its first bytes; what comes before is allowed by the readers of this world.
 const HEAD: usize = 1024;
 const MAGIC: &[u8] = b"%PDF-";
@@ -34,12 +35,13 @@ pub(super) struct IncomingFile<'a> {
 
 /// Reads the first bytes of the first field, which has to be `file`.
 pub(super) async fn open(multipart: &mut Multipart) -> Result<IncomingFile<'_>, Refusal> {
-    let field = patiently(multipart.next_field()).await?;
+    let deadline = Instant::now() + OPENING;
+    let field = patiently(deadline, multipart.next_field()).await?;
     let Some(mut field) = field.filter(|field| field.name() == Some("file")) else {
         return Err(Refusal::NoFile);
     };
     let sent = field.file_name().unwrap_or_default().to_owned();
-    let head = read_head(&mut field).await?;
+    let head = read_head(&mut field, deadline).await?;
     match (head.is_empty(), sent.is_empty()) {
         // What a form sends when nothing was chosen.
         (true, true) => Err(Refusal::NoFile),
@@ -50,8 +52,8 @@ pub(super) async fn open(multipart: &mut Multipart) -> Result<IncomingFile<'_>, 
 }
 
 /// Reads to the request's end: only a whole request counts, and only one file in it.
-pub(super) async fn end(multipart: &mut Multipart) -> Result<(), Refusal> {
-    while let Some(field) = patiently(multipart.next_field()).await? {
+pub(super) async fn end(multipart: &mut Multipart, deadline: Instant) -> Result<(), Refusal> {
+    while let Some(field) = patiently(deadline, multipart.next_field()).await? {
         if field.name() == Some("file") {
             return Err(Refusal::OneFile);
         }
@@ -72,26 +74,23 @@ pub(super) struct Incoming<'a> {
     megabytes: u32,
     bytes: u64,
     hash: Sha256,
-    started: Instant,
+    deadline: Instant,
 }
 
 impl<'a> Incoming<'a> {
-    pub(super) fn new(file: IncomingFile<'a>, megabytes: u32) -> Self {
-        Self { file, megabytes, bytes: 0, hash: Sha256::new(), started: Instant::now() }
+    pub(super) fn new(file: IncomingFile<'a>, megabytes: u32, deadline: Instant) -> Self {
+        Self { file, megabytes, bytes: 0, hash: Sha256::new(), deadline }
     }
 
     /// The next bytes; nothing at the file's end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         let chunk = match std::mem::take(&mut self.file.head) {
             head if !head.is_empty() => head,
-            _ => match patiently(self.file.field.chunk()).await? {
+            _ => match patiently(self.deadline, self.file.field.chunk()).await? {
                 Some(chunk) => chunk,
                 None => return Ok(None),
             },
         };
-        if self.started.elapsed() > WHOLE {
-            return Err(Refusal::Stalled);
-        }
         self.bytes += chunk.len() as u64;
         if self.bytes > u64::from(self.megabytes) * MEGABYTE {
             return Err(Refusal::TooLarge { megabytes: self.megabytes });
@@ -106,10 +105,10 @@ impl<'a> Incoming<'a> {
     }
 }
 
-async fn read_head(field: &mut Field<'_>) -> Result<Bytes, Refusal> {
+async fn read_head(field: &mut Field<'_>, deadline: Instant) -> Result<Bytes, Refusal> {
     let mut head = BytesMut::new();
     while head.len() < HEAD {
-        match patiently(field.chunk()).await? {
+        match patiently(deadline, field.chunk()).await? {
             Some(chunk) => head.extend_from_slice(&chunk),
             None => break,
         }
@@ -121,8 +120,17 @@ fn is_pdf(head: &[u8]) -> bool {
     head[..head.len().min(HEAD)].windows(MAGIC.len()).any(|window| window == MAGIC)
 }
 
-async fn patiently<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Refusal> {
-    match tokio::time::timeout(IDLE, step).await {
+/// One step, within a pause's length and before the deadline.
+async fn patiently<T>(
+    deadline: Instant,
+    step: impl Future<Output = Result<T, MultipartError>>,
+) -> Result<T, Refusal> {
+    let now = Instant::now();
+    // What is there at once would pass any timeout.
+    if now >= deadline {
+        return Err(Refusal::Stalled);
+    }
+    match timeout_at(deadline.min(now + IDLE), step).await {
         Ok(Ok(value)) => Ok(value),
         // Beyond all that is even read: far above any limit of a file.
         Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::TooLong),

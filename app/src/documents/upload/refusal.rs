@@ -96,7 +96,18 @@ impl Refusal {
                 (status, Json(body)).into_response()
             }
             Self::Other(error) => error.into_response(),
-            _ => {
+            Self::TooMany { most: _ }
+            | Self::TooLarge { megabytes: _ }
+            | Self::TooLong
+            | Self::NotPdf
+            | Self::Empty
+            | Self::NoFile
+            | Self::OneFile
+            | Self::NotMultipart
+            | Self::Broken
+            | Self::Stalled
+            | Self::Gone
+            | Self::Duplicate { id: _, title: _ } => {
                 let mut response = status.into_response();
                 response.extensions_mut().insert(Failure { status, code, words });
                 response

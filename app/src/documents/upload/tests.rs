@@ -38,16 +38,23 @@ fn crumbs(body: &[u8]) -> Body {
 }
 
 /// What the rest of the app would store: name, content, hash.
-async fn read(mut request: Multipart) -> Result<(String, Vec<u8>, Vec<u8>), Refusal> {
+async fn read(request: Multipart) -> Result<(String, Vec<u8>, Vec<u8>), Refusal> {
+    read_until(request, Instant::now() + WHOLE).await
+}
+
+async fn read_until(
+    mut request: Multipart,
+    deadline: Instant,
+) -> Result<(String, Vec<u8>, Vec<u8>), Refusal> {
     let file = incoming::open(&mut request).await?;
     let name = file.name.clone();
-    let (mut incoming, mut content) = (Incoming::new(file, 1), Vec::new());
+    let (mut incoming, mut content) = (Incoming::new(file, 1, deadline), Vec::new());
     while let Some(chunk) = incoming.next().await? {
         content.extend_from_slice(&chunk);
     }
     let (bytes, hash) = incoming.finish();
     assert_eq!(bytes, content.len() as u64);
-    incoming::end(&mut request).await?;
+    incoming::end(&mut request, deadline).await?;
     Ok((name, content, hash))
 }
 
@@ -128,6 +135,35 @@ async fn a_sender_that_stands_still_is_not_waited_for() {
     let rest = futures::stream::pending::<Result<Bytes, std::io::Error>>();
     let body = Body::from_stream(futures::stream::iter([Ok(begin)]).chain(rest));
     assert_eq!(code(body).await, "stalled");
+}
+
+/// What comes before, then a byte and another, for as long as anybody reads.
+fn trickle(begin: Vec<u8>) -> Body {
+    let rest = futures::stream::repeat_with(|| Bytes::from_static(b" ")).then(async |byte| {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        byte
+    });
+    let all = futures::stream::iter([Bytes::from(begin)]).chain(rest);
+    Body::from_stream(all.map(Ok::<_, std::io::Error>))
+}
+
+#[tokio::test]
+async fn a_sender_that_never_comes_to_the_point_is_not_waited_for() {
+    let mut begin = part("file", Some("a.pdf"), b"");
+    begin.truncate(begin.len() - 2);
+    assert_eq!(code(trickle(begin)).await, "stalled");
+}
+
+#[tokio::test]
+async fn bytes_that_trickle_have_an_end_in_the_file_and_after_it() {
+    let mut file = part("file", Some("a.pdf"), &[PDF, &[b' '; 1024]].concat());
+    let after = [&file[..], &part("note", None, b"")].concat();
+    file.truncate(file.len() - 2);
+    for begin in [file, after[..after.len() - 2].to_vec()] {
+        let deadline = Instant::now() + Duration::from_millis(300);
+        let ended = read_until(multipart(trickle(begin)).await, deadline).await;
+        assert_eq!(ended.unwrap_err().kind().1, "stalled");
+    }
 }
 
 #[tokio::test]
