@@ -31,6 +31,8 @@ use super::{
 const LINE_BYTES: usize = 16 << 20;
 /// Most bytes of text of one document.
 const TEXT_BYTES: usize = 32 << 20;
+/// Most characters of a failure's detail, for the log.
+const DETAIL: usize = 200;
 /// How long a child that said its last word may take to end.
 const LAST_BREATH: Duration = Duration::from_secs(5);
 
@@ -212,7 +214,9 @@ impl Listener {
                 self.tell(News::Page(page, text)).await
             }
             Line::End { end: true, textless } if textless < self.pages => Ok(Some(textless)),
-            Line::Failure { failure, detail } => Err(Heard::Failed(self.failure(failure), detail)),
+            Line::Failure { failure, detail } => {
+                Err(Heard::Failed(self.failure(failure), detail.chars().take(DETAIL).collect()))
+            }
             Line::Pages { pages: _ }
             | Line::Page { page: _, text: _ }
             | Line::End { end: _, textless: _ } => Err(garbage("a line out of turn")),

@@ -37,6 +37,8 @@ pub enum Failure {
     ModelUnavailable,
     /// The tenant's database did not answer, however often it was asked.
     DatabaseUnavailable,
+    /// The tenant's database is being removed.
+    DatabaseGone,
     /// The file store did not answer, however often it was asked.
     FilesUnavailable,
     /// The file is not where it was put.
@@ -63,6 +65,7 @@ impl Failure {
             Self::ModelRefused => "model_refused",
             Self::ModelUnavailable => "model_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::DatabaseGone => "database_gone",
             Self::FilesUnavailable => "files_unavailable",
             Self::FileMissing => "file_missing",
             Self::Interrupted => "interrupted",
@@ -107,6 +110,7 @@ impl Failure {
             }
             Self::ModelUnavailable => "The embedding model did not answer for several minutes. Try again later.",
             Self::DatabaseUnavailable => "Your database did not answer for several minutes. Try again later.",
+            Self::DatabaseGone => "Your database is gone. Tell whoever runs this app.",
             Self::FilesUnavailable => "The file store did not answer for several minutes. Try again later.",
             Self::FileMissing => "The file is not in the store any more. Delete this document and upload it again.",
             Self::Interrupted => {
@@ -137,6 +141,7 @@ mod tests {
             Failure::ModelRefused,
             Failure::ModelUnavailable,
             Failure::DatabaseUnavailable,
+            Failure::DatabaseGone,
             Failure::FilesUnavailable,
             Failure::FileMissing,
             Failure::Interrupted,

@@ -45,16 +45,21 @@ pub struct Job {
 /// A row of `jobs`: id, kind, tenant, document, attempts.
 type Row = (i64, String, Uuid, Option<Uuid>, i32);
 
-/// The next job that may be worked on, if there is one. A document is not removed while somebody works on it.
+/// The next job that may be worked on, if there is one. A document is not removed while somebody works on it. Only the kinds
+/// that this version knows are taken: others are a newer version's, and are left to it. A tenant's ingests in hand are bounded;
+/// two claims at the very same moment may go beyond that for once.
 const CLAIM: &str = "
     with in_hand as (
-        select tenant_id, count(*) as number from jobs where leased_until > now() group by tenant_id
+        select tenant_id, count(*) as number, count(*) filter (where kind = 'ingest') as ingests
+        from jobs where leased_until > now() group by tenant_id
     ),
     next as (
         select jobs.id
         from jobs join tenants on tenants.id = jobs.tenant_id left join in_hand using (tenant_id)
         where jobs.run_at <= now() and (jobs.leased_until is null or jobs.leased_until <= now())
             and (tenants.deleted_at is null or jobs.kind = 'delete_tenant')
+            and (jobs.kind in ('delete_document', 'delete_tenant')
+                or jobs.kind = 'ingest' and coalesce(in_hand.ingests, 0) < $3)
             and not exists (
                 select from jobs other
                 where other.document_id = jobs.document_id and other.id <> jobs.id and other.leased_until > now()
@@ -68,20 +73,24 @@ const CLAIM: &str = "
     from next where jobs.id = next.id
     returning jobs.id, jobs.kind, jobs.tenant_id, jobs.document_id, jobs.attempts";
 
-/// Takes the next job.
+/// Takes the next job, where at most so many ingests of one tenant run at the same time.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn claim(db: &PgPool) -> sqlx::Result<Option<Job>> {
+pub async fn claim(db: &PgPool, ingests: u32) -> sqlx::Result<Option<Job>> {
     let worker = Uuid::new_v4();
-    let row: Option<Row> =
-        sqlx::query_as(CLAIM).bind(worker).bind(LEASE.as_secs_f64()).fetch_optional(db).await?;
+    let row: Option<Row> = sqlx::query_as(CLAIM)
+        .bind(worker)
+        .bind(LEASE.as_secs_f64())
+        .bind(i64::from(ingests))
+        .fetch_optional(db)
+        .await?;
     Ok(row.and_then(|(id, kind, tenant, document, attempt)| {
         let kind = match (kind.as_str(), document) {
             ("ingest", Some(document)) => Kind::Ingest(document),
             ("delete_document", Some(document)) => Kind::DeleteDocument(document),
             ("delete_tenant", None) => Kind::DeleteTenant,
-            // The schema allows no other; a newer version's may be in the table, and is left to it.
+            // The statement takes no other, and the schema allows none.
             _ => return None,
         };
         Some(Job { id, kind, tenant, attempt, worker })
@@ -94,7 +103,8 @@ pub async fn claim(db: &PgPool) -> sqlx::Result<Option<Job>> {
 /// When the database does not answer.
 pub async fn next_due(db: &PgPool) -> sqlx::Result<Option<Duration>> {
     let seconds: Option<f64> = sqlx::query_scalar(
-        "select extract(epoch from min(greatest(run_at, leased_until)) - now())::float8 from jobs",
+        "select extract(epoch from min(greatest(run_at, leased_until)) - now())::float8 from jobs
+         where kind in ('ingest', 'delete_document', 'delete_tenant')",
     )
     .fetch_one(db)
     .await?;
@@ -226,7 +236,7 @@ pub async fn document_waits(
     sqlx::query(
         "update documents set stage = 'queued', done = 0, total = null, failure = null, failure_words = $2,
              updated_at = now()
-         where id = $1 and stage in ('queued', 'reading', 'embedding')",
+         where id = $1 and (stage in ('reading', 'embedding') or stage = 'queued' and failure_words is distinct from $2)",
     )
     .bind(document)
     .bind(words)

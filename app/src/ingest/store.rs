@@ -6,13 +6,18 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
 
-use super::{chunk::Passage, trouble::Trouble};
+use super::{
+    chunk::Passage,
+    trouble::{On, Trouble},
+};
 
 /// Another transaction on the same document's passages is waited for so long: it is that of a worker that lost its lease.
 const SETTINGS: &str = "set local lock_timeout = '15s'; set local statement_timeout = 0";
+/// A commit takes no longer: the job's rows in the main database are locked meanwhile, and its lease must not lapse.
+const COMMIT: Duration = Duration::from_secs(20);
 const COPY: &str = "copy embeddings (document_id, position, page_first, page_last, content, embedding) from stdin (format binary)";
 /// Signature, flags, length of the extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -42,10 +47,13 @@ impl Written {
     /// They replace the document's former passages.
     ///
     /// # Errors
-    /// When the database does not answer; whether it was done is then not known.
+    /// When the database does not answer, or not in time; whether it was done is then not known.
     pub async fn commit(mut self) -> Result<Duration, Trouble> {
         let began = Instant::now();
-        sqlx::query("commit").execute(&mut *self.session).await.map_err(Trouble::tenant)?;
+        match timeout(COMMIT, sqlx::query("commit").execute(&mut *self.session)).await {
+            Ok(committed) => committed.map(drop).map_err(Trouble::tenant)?,
+            Err(late) => return Err(Trouble::waits(On::Database, late)),
+        }
         Ok(self.took + began.elapsed())
     }
 }

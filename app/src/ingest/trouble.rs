@@ -114,9 +114,7 @@ impl From<tenants::Error> for Trouble {
             tenants::Error::Preparing | tenants::Error::Upgrading => {
                 Self::waits(On::Preparation, error)
             }
-            tenants::Error::Gone => {
-                Self::failed(Failure::DatabaseUnavailable, "the tenant is gone")
-            }
+            tenants::Error::Gone => Self::failed(Failure::DatabaseGone, error.to_string()),
             tenants::Error::Unreachable(_) | tenants::Error::Kubernetes(_) => {
                 Self::waits(On::Database, error)
             }

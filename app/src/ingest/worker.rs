@@ -39,13 +39,19 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// The workers and the sweeper, until told to stop.
 pub async fn work(app: Arc<App>, stopping: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    let (sweeper, stop) = (app.clone(), stopping.clone());
-    tasks.spawn(async move { sweep::sweep(&sweeper, stop).await });
+    let mut sweeping = tasks.spawn(sweeper(app.clone(), stopping.clone(), Duration::ZERO)).id();
     for _ in 0..app.args.documents.ingest_workers {
         tasks.spawn(worker(app.clone(), stopping.clone()));
     }
     while let Some(ended) = tasks.join_next().await {
-        if ended.is_err() && !*stopping.borrow() {
+        let Err(panicked) = ended else { continue };
+        if *stopping.borrow() {
+            continue;
+        }
+        if panicked.id() == sweeping {
+            tracing::error!("the sweeper panicked; another takes its place");
+            sweeping = tasks.spawn(sweeper(app.clone(), stopping.clone(), AGAIN)).id();
+        } else {
             // The job that it had comes again when its lease lapses.
             tracing::error!("a worker panicked; another takes its place");
             tasks.spawn(worker(app.clone(), stopping.clone()));
@@ -53,11 +59,18 @@ pub async fn work(app: Arc<App>, stopping: watch::Receiver<bool>) {
     }
 }
 
+/// Begins after a pause, so that one that panics at once does not fill the log.
+async fn sweeper(app: Arc<App>, stopping: watch::Receiver<bool>, pause: Duration) {
+    sleep(pause).await;
+    sweep::sweep(&app, stopping).await;
+}
+
 async fn worker(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
         // From before the look at the queue, so that no news is lost in between.
         let mut news = app.changes.subscribe();
-        let pause = match queue::claim(&app.db).await {
+        let pause = match queue::claim(&app.db, at_once(app.args.tenants.tenant_connections)).await
+        {
             Ok(Some(job)) => {
                 one(&app, &job, &mut stopping).await;
                 continue;
@@ -74,6 +87,12 @@ async fn worker(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
             () = sleep(pause) => {}
         }
     }
+}
+
+/// How many documents of one tenant are worked on at the same time. Each has one of its database's connections for as long as
+/// the model takes; two are left for searches and removals.
+fn at_once(connections: u32) -> u32 {
+    connections.saturating_sub(2).max(1)
 }
 
 /// How long to sleep. What is due already, but cannot be had, is not asked for again at once.
@@ -153,9 +172,11 @@ async fn attempt(app: &App, job: &Job) -> Result<Done, Trouble> {
         // It took its worker with it each time.
         Kind::Ingest(document) if job.attempt > ATTEMPTS => Ok(Done::GivenUp(document)),
         Kind::Ingest(document) => {
+            // Nothing is shown before: a document that waits for its database is not being read.
+            let database = app.tenants.database(job.tenant).await?;
             let progress = Progress::default();
             tokio::select! {
-                prepared = document::prepare(app, job, document, &progress) => {
+                prepared = document::prepare(app, &database, document, &progress) => {
                     Ok(Done::Prepared(document, Box::new(prepared?)))
                 }
                 () = progress.show(&app.db, job, document) => Ok(Done::GivenUp(document)),
@@ -198,6 +219,18 @@ async fn tenant_changes(news: &mut broadcast::Receiver<Change>, tenant: uuid::Uu
             Ok(Change::Documents(_) | Change::Anything)
             | Err(broadcast::error::RecvError::Lagged(_)) => return,
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_tenants_documents_leave_connections_for_its_searches() {
+        for (connections, expected) in [(2, 1), (3, 1), (4, 2), (10, 8)] {
+            assert_eq!(at_once(connections), expected, "{connections}");
         }
     }
 }
