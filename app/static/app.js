@@ -184,6 +184,17 @@ function follow() {
     connect();
   };
   addEventListener("online", connect);
+  // A browser has six connections for a whole site: tabs that nobody looks at must not use them up.
+  let hiding;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hiding);
+    if (document.hidden) {
+      hiding = setTimeout(() => {
+        clearTimeout(timer);
+        source.close();
+      }, 10000);
+    } else if (source.readyState === EventSource.CLOSED) again();
+  });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && connect());
   connect();
