@@ -2,7 +2,7 @@
 //!
 //! In: untrusted bytes and a limit of pages. Out: lines, one after the other, as pages are read. lopdf judges the structure,
 //! unpdf reads the text: lopdf's own text is useless on one ordinary file in four, without an error. This may take any amount
-//! of memory or time, or crash: it runs in a process of its own ([`super::extract`]) and nowhere else.
+//! of memory or time, or crash: it runs in a process of its own ([`mod@super::extract`]) and nowhere else.
 
 use std::{ops::ControlFlow, panic::catch_unwind};
 
