@@ -95,7 +95,9 @@ async fn failures(request: Request, next: Next) -> Response {
     let is_get = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let visitor = response.extensions_mut().remove::<Visitor>().unwrap_or_default();
-    let Some(failure) = response.extensions_mut().remove::<Failure>() else {
+    let Some(failure) =
+        response.extensions_mut().remove::<Failure>().or_else(|| rejected(&response))
+    else {
         return response;
     };
     let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
@@ -112,6 +114,19 @@ async fn failures(request: Request, next: Next) -> Response {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     answer
+}
+
+/// What the framework refuses before a handler sees it, in its own words for programmers.
+fn rejected(response: &Response) -> Option<Failure> {
+    let kind = response.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let status = response.status();
+    let words =
+        "This request could not be understood. Go back and try again from there.".to_owned();
+    (status.is_client_error() && kind.starts_with("text/plain")).then_some(Failure {
+        status,
+        code: "bad_request",
+        words,
+    })
 }
 
 /// Finds out who asks, once, and whether they may ask so often: people by who they are, strangers by address, and signing in by

@@ -57,7 +57,7 @@ pub enum Error {
     #[error("the tenant's database does not answer: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Kubernetes does not answer.
-    #[error("the Kubernetes API does not answer: {0}")]
+    #[error("the Kubernetes API does not answer, or refuses: {0}")]
     Kubernetes(#[source] Box<kube::Error>),
     /// The main database does not answer.
     #[error(transparent)]
@@ -104,7 +104,7 @@ pub struct Database {
 pub struct Tenants {
     db: PgPool,
     client: Client,
-    /// UIDs of objects, once they are known: they never change.
+    /// UIDs of objects, once they are known.
     uids: Arc<Mutex<HashMap<Uuid, String>>>,
     namespace: String,
     template: Template,
@@ -133,6 +133,7 @@ impl Tenants {
         args: &TenantArgs,
         dimensions: i32,
     ) -> Result<Self, String> {
+        check(args)?;
         let root_ca = args.tenant_db_ca_file.as_deref().map(read_ca).transpose()?;
         let template = Template {
             region: args.tenant_region.clone(),
@@ -174,9 +175,12 @@ impl Tenants {
         self.uids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The UID of the object that was made for a tenant, as somebody has just read it.
-    pub fn learn_uid(&self, tenant: Uuid, uid: String) {
-        self.uids().entry(tenant).or_insert(uid);
+    /// The UID of the object that was made for a tenant, as somebody has just read it from its row.
+    pub fn learn_uid(&self, tenant: Uuid, uid: Option<String>) {
+        match uid {
+            Some(uid) => self.uids().insert(tenant, uid),
+            None => self.uids().remove(&tenant),
+        };
     }
 
     /// What a person may know of where their data is: label and value.
@@ -222,9 +226,7 @@ impl Tenants {
                 .fetch_optional(&self.db)
                 .await?;
         let uid = uid.flatten();
-        if let Some(uid) = &uid {
-            self.learn_uid(tenant, uid.clone());
-        }
+        self.learn_uid(tenant, uid.clone());
         Ok(uid)
     }
 }
@@ -256,6 +258,31 @@ fn tenant_of(object: &VectorTenant) -> Option<Uuid> {
     let label = object.metadata.labels.as_ref()?.get(TENANT_LABEL)?;
     let tenant = Uuid::from_str(label).ok()?;
     (object.metadata.name.as_deref() == Some(object_name(tenant).as_str())).then_some(tenant)
+}
+
+/// What a new tenant's object would be refused for, told at the start and not to the first person who signs up.
+fn check(args: &TenantArgs) -> Result<(), String> {
+    let size = |flag: &str, text: &str| match text.parse::<f64>() {
+        Ok(size) if (0.25..=56.0).contains(&size) => Ok(size),
+        Ok(_) | Err(_) => Err(format!(
+            "{flag} '{text}': compute units are a number from 0.25 to 56, such as 0.25 or 2"
+        )),
+    };
+    let smallest = size("--tenant-min-cu", &args.tenant_min_cu)?;
+    if smallest > size("--tenant-max-cu", &args.tenant_max_cu)? {
+        return Err("--tenant-min-cu must not be greater than --tenant-max-cu".to_owned());
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name = |flag: &str, text: &str| {
+        if text.is_empty() || text.len() > 63 || !text.chars().all(plain) {
+            return Err(format!(
+                "{flag} '{text}': lower-case letters, digits and hyphens are needed"
+            ));
+        }
+        Ok(())
+    };
+    name("--tenant-region", &args.tenant_region)?;
+    name("--namespace", &args.namespace)
 }
 
 fn read_ca(path: &Path) -> Result<Vec<u8>, String> {

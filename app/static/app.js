@@ -117,7 +117,11 @@ function showList(html) {
 /** The page of one document shows how far it is and what can be done about it. */
 function showOne(fresh) {
   const row = $(`#doc-${$("#actions").dataset.document}`, fresh);
-  if (!row) return;
+  if (!row) {
+    // Deleted in another tab, or by another member.
+    location.assign("/documents");
+    return;
+  }
   const words = $(".stage span:last-child", row).textContent;
   const [stage, actions] = [$("#about .doc-stage"), $("#actions")];
   if (actions.dataset.stage !== row.dataset.stage) announce(words);
@@ -191,13 +195,15 @@ function follow() {
     if (document.hidden) {
       hiding = setTimeout(() => {
         clearTimeout(timer);
-        source.close();
+        source?.close();
       }, 10000);
-    } else if (source.readyState === EventSource.CLOSED) again();
+    } else if (source?.readyState === EventSource.CLOSED) again();
   });
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && connect());
-  connect();
+  // A tab that is opened in the background connects when somebody looks at it.
+  if (document.hidden) document.addEventListener("visibilitychange", () => source || connect(), { once: true });
+  else connect();
 }
 
 /** Fetches the list once; whoever is no longer signed in is led to where they can. */

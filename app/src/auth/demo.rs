@@ -43,10 +43,16 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Controls, and signs that have no width or turn the direction of what follows.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// What a person typed, as a name.
 #[must_use]
 pub fn name(typed: &str) -> Option<String> {
-    let visible = typed.chars().filter(|character| !character.is_control());
+    let visible = typed.chars().filter(|character| !is_invisible(*character));
     let name = visible.collect::<String>().trim().chars().take(LONGEST).collect::<String>();
     (!name.is_empty()).then_some(name)
 }
@@ -84,6 +90,7 @@ mod tests {
     fn a_name_is_what_can_be_seen_of_it() {
         assert_eq!(name("  Ada\u{0}\n ").as_deref(), Some("Ada"));
         assert_eq!(name(" \t "), None);
+        assert_eq!(name("\u{200b}\u{202e}"), None);
         assert_eq!(name(&"ü".repeat(500)).map(|name| name.chars().count()), Some(LONGEST));
     }
 }

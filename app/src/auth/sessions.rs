@@ -45,9 +45,7 @@ pub(super) async fn find(
     let Some(Found { signed, stale, object_uid }) = found else {
         return Ok(None);
     };
-    if let Some(uid) = object_uid {
-        app.tenants.learn_uid(signed.tenant, uid);
-    }
+    app.tenants.learn_uid(signed.tenant, object_uid);
     if stale && used {
         sqlx::query("update sessions set seen_at = now() where id_hash = $1")
             .bind(&token.hash)

@@ -16,14 +16,13 @@ const PAUSE: Duration = Duration::from_secs(60);
 const ABANDONED: Duration = Duration::from_secs(15 * 60);
 
 /// Jobs that rows wait for, where a way was found to lose them. Nearly all are put there in the transaction that needs them, so
-/// this finds none but those of uploads whose removal was cut short. What a deleted tenant had goes with the tenant.
+/// this finds none but those of uploads whose removal was cut short. What a deleted tenant had goes with
+/// the tenant, whose row is buried by `tenants::heal`.
 const LOST: &str = "
     insert into jobs (kind, tenant_id, document_id)
     select case stage when 'deleting' then 'delete_document' else 'ingest' end, tenant_id, documents.id
     from documents join tenants on tenants.id = tenant_id and deleted_at is null
     where stage in ('queued', 'reading', 'embedding', 'deleting')
-    union all
-    select 'delete_tenant', id, null from tenants where deleted_at is not null
     on conflict do nothing";
 
 /// Sweeps until told to stop.

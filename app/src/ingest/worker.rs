@@ -69,7 +69,11 @@ async fn worker(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
         // From before the look at the queue, so that no news is lost in between.
         let mut news = app.changes.subscribe();
-        let pause = match queue::claim(&app.db, at_once(app.args.tenants.tenant_connections)).await
+        let pause = match queue::claim(
+            &app.db,
+            at_once(app.args.tenants.tenant_connections, app.args.documents.ingest_workers),
+        )
+        .await
         {
             Ok(Some(job)) => {
                 one(&app, &job, &mut stopping).await;
@@ -90,9 +94,10 @@ async fn worker(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
 }
 
 /// How many documents of one tenant are worked on at the same time. Each has one of its database's connections for as long as
-/// the model takes; two are left for searches and removals.
-fn at_once(connections: u32) -> u32 {
-    connections.saturating_sub(2).max(1)
+/// the model takes; two are left for searches and removals. And one worker is left for the others, whose small documents must not
+/// wait behind one tenant's large ones.
+fn at_once(connections: u32, workers: u32) -> u32 {
+    connections.saturating_sub(2).min(workers.saturating_sub(1)).max(1)
 }
 
 /// How long to sleep. What is due already, but cannot be had, is not asked for again at once.
@@ -228,9 +233,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_tenants_documents_leave_connections_for_its_searches() {
-        for (connections, expected) in [(2, 1), (3, 1), (4, 2), (10, 8)] {
-            assert_eq!(at_once(connections), expected, "{connections}");
+    fn one_tenants_documents_leave_connections_for_its_searches_and_a_worker_for_others() {
+        for (connections, workers, expected) in
+            [(2, 64, 1), (3, 64, 1), (4, 64, 2), (10, 64, 8), (4, 2, 1), (10, 4, 3), (10, 1, 1)]
+        {
+            assert_eq!(at_once(connections, workers), expected, "{connections} {workers}");
         }
     }
 }
