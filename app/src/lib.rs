@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod models;
 pub mod router;
 pub mod search;
+pub mod server;
 pub mod state;
 pub mod telemetry;
 pub mod tenants;

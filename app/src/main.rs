@@ -15,6 +15,7 @@ use app::{
     metrics::Metrics,
     models::Embeddings,
     router::router,
+    server,
     state::App,
     telemetry,
     tenants::{self, Tenants},
@@ -97,16 +98,15 @@ async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
     let workers = tokio::spawn(ingest::work(app.clone(), stopping.clone()));
     tokio::spawn(end_on_signal(stop));
 
-    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut stopped = stopping.clone();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let serving = server::serve(listener, router(app.clone()), async move {
         let _ = stopped.wait_for(|stop| *stop).await;
         // Streams that never end by themselves must not hold up the end of all others.
         live::end_streams();
     });
     let mut stopped = stopping;
     tokio::select! {
-        served = async { serving.await } => served?,
+        () = serving => {}
         () = async { let _ = stopped.wait_for(|stop| *stop).await; tokio::time::sleep(LAST_WORK).await; } => {
             tracing::warn!("requests were still in hand at the end");
         }

@@ -2,7 +2,11 @@
 //!
 //! In: a request. Out: an answer with the headers that every answer has. Order matters: what is written last is met first.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -11,7 +15,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::RequestBodyTimeoutLayer};
 
 use crate::{
     account,
@@ -28,6 +32,9 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 connect-src 'self'; font-src 'self'; frame-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; \
 frame-ancestors 'self'";
 
+/// A body that stops coming for so long is given up; uploads have their own, stricter, limit.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// The whole app.
 pub fn router(app: Arc<App>) -> Router {
     let csrf = CsrfLayer::new().with_rejection_response(|_| {
@@ -43,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(web::routes())
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::NotFound })
+        .layer(RequestBodyTimeoutLayer::new(SILENCE))
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(csrf)
         .layer(middleware::from_fn_with_state(app.clone(), visitors))
