@@ -11,7 +11,6 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
@@ -129,6 +128,6 @@ async fn delete(
         return page(&app, &signed, StatusCode::UNPROCESSABLE_ENTITY, Some(words)).await;
     }
     auth::delete_account(&app, signed.user).await?;
-    tracing::info!(user = %signed.user, at = %Timestamp::now(), "an account was deleted");
+    tracing::info!(user = %signed.user, "an account was deleted");
     Ok(([cookies::clear_session(&app)], Redirect::to("/")).into_response())
 }

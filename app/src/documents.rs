@@ -14,6 +14,7 @@ mod routes;
 mod rows;
 mod upload;
 
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +35,25 @@ pub fn prefix(tenant: Uuid) -> String {
 /// Where a new file goes. Nothing of a person is in it, and no two uploads share it.
 fn new_key(tenant: Uuid, document: Uuid) -> String {
     format!("{}{document}/{}.pdf", prefix(tenant), Uuid::new_v4().simple())
+}
+
+/// The end of an upload that was given up, once its row says that it is being deleted: the file first, then the row that knows
+/// of it, so that a crash in between leaves it to the next attempt.
+///
+/// # Errors
+/// When the file store or the main database does not answer.
+pub async fn discard(
+    db: &PgPool,
+    files: &Files,
+    document: Uuid,
+    key: &str,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    files.delete(key).await?;
+    sqlx::query("delete from documents where id = $1 and stage = 'deleting'")
+        .bind(document)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// A tenant's documents as people see them, newest first.

@@ -14,7 +14,7 @@ use pgvector::Vector;
 use uuid::Uuid;
 
 use crate::{
-    documents::{self, Readiness, Searchable},
+    documents::{Readiness, Searchable},
     error::Error,
     models,
     state::App,
@@ -39,15 +39,15 @@ pub struct Found {
     pub problem: Option<String>,
 }
 
-/// Searches all of a tenant's documents that can be searched, or one of them.
+/// Searches those of a tenant's documents that can be searched.
 ///
 /// # Errors
-/// When the question is empty or too long, there is no such document, or a database does not answer.
+/// When the question is empty or too long, or the tenant's database does not answer.
 pub async fn find(
     app: &App,
     tenant: Uuid,
     question: &str,
-    document: Option<Uuid>,
+    documents: &[Searchable],
 ) -> Result<Found, Error> {
     let question = question.trim();
     if !(1..=LONGEST).contains(&question.chars().count()) {
@@ -56,16 +56,10 @@ pub async fn find(
     }
     // A zero byte is no text for the database.
     let question = question.replace('\0', " ");
-    let mut all = documents::searchable(app, tenant).await?;
-    if let Some(document) = document {
-        all.retain(|one| one.id == document);
-        if all.is_empty() {
-            return Err(Error::NotFound);
-        }
-    }
-    let mut problems = not_searched(&all);
-    all.retain(|one| one.state == Readiness::Ready);
-    if all.is_empty() {
+    let mut problems = not_searched(documents);
+    let ready = documents.iter().filter(|one| one.state == Readiness::Ready);
+    let ids: Vec<Uuid> = ready.map(|one| one.id).collect();
+    if ids.is_empty() {
         return Ok(Found { hits: Vec::new(), problem: join(problems) });
     }
     // A database that sleeps wakes up while the model works.
@@ -91,9 +85,8 @@ pub async fn find(
             None
         }
     };
-    let ids: Vec<Uuid> = all.iter().map(|one| one.id).collect();
     let passages = query(app, tenant, database, &question, &ids, vector).await?;
-    let hits = passages.into_iter().filter_map(|passage| hit(&all, passage)).collect();
+    let hits = passages.into_iter().filter_map(|passage| hit(documents, passage)).collect();
     Ok(Found { hits, problem: join(problems) })
 }
 

@@ -19,7 +19,7 @@ use std::{
 
 use crds::VectorTenant;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Condition};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ use crate::args::TenantArgs;
 pub use create::ensure;
 pub use directory::follow;
 pub use heal::heal;
-pub use pools::is_passing;
+pub use pools::{SESSION, is_passing};
 pub use remove::remove;
 
 /// The schema that this app's queries need; a database that is older is being upgraded by the operator.
@@ -147,7 +147,7 @@ impl Tenants {
             uids: Arc::default(),
             namespace: args.namespace.clone(),
             template,
-            directory: directory::Directory::default(),
+            directory: directory::Directory::new(&args.namespace),
             pools: pools::Pools::new(args, root_ca),
             patience: args.tenant_connect_seconds,
         })
@@ -258,6 +258,11 @@ fn tenant_of(object: &VectorTenant) -> Option<Uuid> {
     let label = object.metadata.labels.as_ref()?.get(TENANT_LABEL)?;
     let tenant = Uuid::from_str(label).ok()?;
     (object.metadata.name.as_deref() == Some(object_name(tenant).as_str())).then_some(tenant)
+}
+
+/// Whether an object of the tenant's name was made for it by this app.
+fn is_of(object: &VectorTenant, tenant: Uuid) -> bool {
+    object.labels().get(TENANT_LABEL) == Some(&tenant.to_string())
 }
 
 /// What a new tenant's object would be refused for, told at the start and not to the first person who signs up.

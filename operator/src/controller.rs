@@ -62,13 +62,13 @@ fn prepare_one(
         None => (Api::all(client.clone()), Api::all(client.clone())),
     };
     let (store, writer) = reflector::store();
-    let memory = ctx.clone();
+    let context = ctx.clone();
     let changes = watcher(tenants, watcher::Config::default())
         .default_backoff()
         .inspect_ok(move |event| match event {
             watcher::Event::InitDone => listed(),
             watcher::Event::Delete(tenant) => {
-                memory.memory.forget(&tenant.uid().unwrap_or_default())
+                context.memory.forget(&tenant.uid().unwrap_or_default())
             }
             watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
         })
@@ -90,21 +90,22 @@ fn watch_secrets(
     secrets: Api<PartialObjectMeta<Secret>>,
 ) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + use<> {
     let ours = format!("{}={}", crds::MANAGED_BY_LABEL, crds::MANAGED_BY);
-    let (memory, scope) = (ctx.clone(), namespace.map(ToOwned::to_owned));
-    let ctx = ctx.clone();
-    let saw = move |secret: &PartialObjectMeta<Secret>, version| {
-        let namespace = secret.namespace().unwrap_or_default();
-        ctx.memory.saw_secret(&namespace, &secret.name_any(), version);
-    };
+    let (ctx, scope) = (ctx.clone(), namespace.map(ToOwned::to_owned));
     watcher(secrets, watcher::Config::default().labels(&ours))
         .default_backoff()
-        .inspect_ok(move |event| match event {
-            watcher::Event::Init => memory.memory.unsee_secrets(scope.as_deref()),
-            watcher::Event::InitApply(secret) | watcher::Event::Apply(secret) => {
-                saw(secret, secret.resource_version());
+        .inspect_ok(move |event| {
+            let saw = |secret: &PartialObjectMeta<Secret>, version| {
+                let namespace = secret.namespace().unwrap_or_default();
+                ctx.memory.saw_secret(&namespace, &secret.name_any(), version);
+            };
+            match event {
+                watcher::Event::Init => ctx.memory.unsee_secrets(scope.as_deref()),
+                watcher::Event::InitApply(secret) | watcher::Event::Apply(secret) => {
+                    saw(secret, secret.resource_version());
+                }
+                watcher::Event::Delete(secret) => saw(secret, None),
+                watcher::Event::InitDone => {}
             }
-            watcher::Event::Delete(secret) => saw(secret, None),
-            watcher::Event::InitDone => {}
         })
         .touched_objects()
 }

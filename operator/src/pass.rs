@@ -287,11 +287,10 @@ fn learn(
         // On the way to the first Ready, which is an Event of its own, the way of its parts is for the log.
         let first_time =
             subject.tenant.status.as_ref().is_none_or(|status| status.ready_at.is_none());
-        match step {
-            Step::Migrate | Step::WriteSecret if first_time => {
-                ctx.events.note(subject.tenant, &change);
-            }
-            _ => ctx.events.tell(subject.tenant, change),
+        if first_time && matches!(step, Step::Migrate | Step::WriteSecret) {
+            ctx.events.note(subject.tenant, &change);
+        } else {
+            ctx.events.tell(subject.tenant, change);
         }
     }
     observed.learn(outcome);

@@ -5,6 +5,7 @@
 
 use axum::http::{HeaderMap, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use sha2::{Digest, Sha256};
 
 use crate::state::App;
 
@@ -30,7 +31,7 @@ impl Token {
     /// One that a browser sent.
     #[must_use]
     pub fn of(text: String) -> Self {
-        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref().to_vec();
+        let hash = Sha256::digest(&text).to_vec();
         Self { text, hash }
     }
 }

@@ -6,7 +6,7 @@
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::files::Files;
+use super::{discard, files::Files};
 
 /// A file that is about to arrive.
 #[derive(Clone, Debug)]
@@ -153,12 +153,7 @@ async fn try_abandon(
     if !matches!(stage.as_deref(), None | Some("deleting")) {
         return Ok(());
     }
-    files.delete(&arrival.key).await?;
-    sqlx::query("delete from documents where id = $1 and stage = 'deleting'")
-        .bind(arrival.id)
-        .execute(db)
-        .await?;
-    Ok(())
+    discard(db, files, arrival.id, &arrival.key).await
 }
 
 /// One change of a tenant's documents at a time. The lock leaves foreign keys' checks alone.

@@ -49,7 +49,6 @@ async fn documents(State(app): State<Arc<App>>, signed: Signed) -> Result<Respon
             max_megabytes: limits.max_megabytes,
             max_pages: limits.max_pages,
         },
-        problem: None,
     };
     Ok(web::page(StatusCode::OK, &page))
 }

@@ -8,7 +8,11 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{documents::Files, error::causes, state::App};
+use crate::{
+    documents::{Files, discard},
+    error::causes,
+    state::App,
+};
 
 /// Pause between two sweeps.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -16,8 +20,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 const ABANDONED: Duration = Duration::from_secs(15 * 60);
 
 /// Jobs that rows wait for, where a way was found to lose them. Nearly all are put there in the transaction that needs them, so
-/// this finds none but those of uploads whose removal was cut short. What a deleted tenant had goes with
-/// the tenant, whose row is buried by `tenants::heal`.
+/// this finds none but those of uploads whose removal was cut short. What a deleted tenant had goes with the tenant, whose row is
+/// buried by `tenants::heal`.
 const LOST: &str = "
     insert into jobs (kind, tenant_id, document_id)
     select case stage when 'deleting' then 'delete_document' else 'ingest' end, tenant_id, documents.id
@@ -53,8 +57,7 @@ async fn uploads(
     files: &Files,
     age: Duration,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // From here on the upload cannot end well, should its bytes still come: it finds its row in another stage. A crash
-    // before the row is gone leaves it to the next attempt.
+    // From here on the upload cannot end well, should its bytes still come: it finds its row in another stage.
     let abandoned: Vec<(Uuid, String)> = sqlx::query_as(
         "update documents set stage = 'deleting'
          where stage = 'uploading' and updated_at < now() - make_interval(secs => $1)
@@ -64,8 +67,7 @@ async fn uploads(
     .fetch_all(db)
     .await?;
     for (document, key) in abandoned {
-        files.delete(&key).await?;
-        sqlx::query("delete from documents where id = $1").bind(document).execute(db).await?;
+        discard(db, files, document, &key).await?;
         tracing::info!(%document, "removed an upload that was given up");
     }
     Ok(())

@@ -38,14 +38,18 @@ async fn search(
     let document = text("document").map(str::parse::<Uuid>).transpose();
     let document = document.map_err(|_| Error::NotFound)?;
     let all = documents::searchable(&app, signed.tenant).await?;
-    if document.is_some_and(|id| all.iter().all(|one| one.id != id)) {
-        return Err(Error::NotFound);
-    }
+    let searched = match document {
+        None => all.as_slice(),
+        Some(id) => {
+            let found = all.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
+            std::slice::from_ref(found)
+        }
+    };
     let (status, found) = match question {
         None => (StatusCode::OK, Found::default()),
         Some(question) => {
             app.limits.costly(signed.user)?;
-            match find(&app, signed.tenant, question, document).await {
+            match find(&app, signed.tenant, question, searched).await {
                 Ok(found) => (StatusCode::OK, found),
                 // The question stays in its box, with what is wrong with it.
                 Err(error @ Error::Invalid { code: _, words: _ }) => {

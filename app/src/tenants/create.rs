@@ -7,7 +7,7 @@ use kube::{ResourceExt, api::PostParams};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Error, TENANT_LABEL, Tenants, labels, object_name, within};
+use super::{Error, Tenants, is_of, labels, object_name, within};
 
 /// Makes sure that a tenant has its object, unless it had one before: a database that somebody removed is not made anew,
 /// because its documents would be gone without a word.
@@ -47,7 +47,7 @@ fn already_exists(error: &kube::Error) -> bool {
 /// The UID of the object that an earlier attempt left.
 async fn found(tenants: &Tenants, tenant: Uuid) -> Result<Option<String>, Error> {
     let object = within(tenants.objects().get(&object_name(tenant))).await?;
-    if object.labels().get(TENANT_LABEL) == Some(&tenant.to_string()) {
+    if is_of(&object, tenant) {
         Ok(object.uid())
     } else {
         tracing::error!(name = object_name(tenant), "an object of that name is not ours");

@@ -26,26 +26,23 @@ pub(super) struct Directory {
     writer: Arc<std::sync::Mutex<Option<reflector::store::Writer<VectorTenant>>>>,
     changes: broadcast::Sender<Uuid>,
     listed: Arc<AtomicBool>,
-    namespace: Arc<std::sync::OnceLock<String>>,
+    namespace: String,
 }
 
-impl Default for Directory {
-    fn default() -> Self {
+impl Directory {
+    pub(super) fn new(namespace: &str) -> Self {
         let (store, writer) = reflector::store();
         Self {
             store,
             writer: Arc::new(std::sync::Mutex::new(Some(writer))),
             changes: broadcast::channel(1024).0,
             listed: Arc::default(),
-            namespace: Arc::default(),
+            namespace: namespace.to_owned(),
         }
     }
-}
 
-impl Directory {
     pub(super) fn get(&self, tenant: Uuid) -> Option<Arc<VectorTenant>> {
-        let namespace = self.namespace.get()?;
-        self.store.get(&ObjectRef::new(&object_name(tenant)).within(namespace))
+        self.store.get(&ObjectRef::new(&object_name(tenant)).within(&self.namespace))
     }
 
     pub(super) fn changes(&self) -> broadcast::Receiver<Uuid> {
@@ -60,7 +57,6 @@ impl Directory {
 /// Watches until the process ends; a broken watch begins anew, with longer and longer pauses.
 pub async fn follow(tenants: Tenants) {
     let directory = tenants.directory.clone();
-    let _ = directory.namespace.set(tenants.namespace.clone());
     let writer = directory.writer.lock().ok().and_then(|mut writer| writer.take());
     let Some(writer) = writer else {
         return;

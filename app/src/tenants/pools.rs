@@ -22,6 +22,12 @@ use uuid::Uuid;
 use super::{Database, Error, TenantState, Tenants, directory, within};
 use crate::args::TenantArgs;
 
+/// What every session in a tenant's database begins with.
+///
+/// A filter on documents must not leave an index scan with too few rows. Without a word on storage that is fast everywhere, the planner reads a whole table of long vectors instead of its
+/// index. A query that nobody waits for any more must not keep its connection.
+pub const SESSION: &str = "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1; set statement_timeout = '20s'";
+
 /// SQLSTATEs: the password, or the role, is not what it was.
 const REFUSED: [&str; 2] = ["28P01", "28000"];
 
@@ -134,16 +140,7 @@ impl Tenants {
             .idle_timeout(settings.idle)
             .acquire_timeout(settings.patience)
             .after_connect(|session, _| {
-                Box::pin(async move {
-                    // A filter on documents must not leave an index scan with too few rows; and without a word on storage
-                    // that is fast everywhere, the planner reads a whole table of long vectors instead of its index. A query that nobody waits for any more must not keep its connection.
-                    sqlx::raw_sql(
-                        "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1; set statement_timeout = '20s'",
-                    )
-                    .execute(session)
-                    .await?;
-                    Ok(())
-                })
+                Box::pin(async move { sqlx::raw_sql(SESSION).execute(session).await.map(drop) })
             })
             .connect_lazy_with(options);
         Ok(Arc::new(pool))

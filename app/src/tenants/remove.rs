@@ -8,7 +8,7 @@ use kube::{
 };
 use uuid::Uuid;
 
-use super::{Error, TENANT_LABEL, Tenants, object_name, within};
+use super::{Error, Tenants, is_of, object_name, within};
 use crate::{documents, state::App};
 
 /// Whatever kept the removal from being finished: it is tried again.
@@ -45,8 +45,7 @@ async fn remove_object(tenants: &Tenants, tenant: Uuid, uid: Option<String>) -> 
     let Some(object) = within(api.get_opt(&name)).await? else {
         return Ok(());
     };
-    let ours = object.labels().get(TENANT_LABEL) == Some(&tenant.to_string())
-        && uid.is_none_or(|uid| object.uid().as_ref() == Some(&uid));
+    let ours = is_of(&object, tenant) && uid.is_none_or(|uid| object.uid().as_ref() == Some(&uid));
     if !ours {
         tracing::warn!(name, "an object of that name is not ours: it is left alone");
         return Ok(());

@@ -77,8 +77,6 @@ pub struct DocumentsPage {
     pub list: DocumentList,
     /// What may be uploaded.
     pub limits: Limits,
-    /// What went wrong before, in words: for browsers without scripts.
-    pub problem: Option<String>,
 }
 
 impl DocumentsPage {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use sqlx::PgPool;
-use stack::Child;
+use stack::{App, Child};
 
 use crate::process::{TestOperator, blocking};
 use crate::wait::{PATIENCE, wait_until};
@@ -68,7 +68,7 @@ impl TestApp {
         let name = format!("app-{}", self.setup.name);
         let child = self.operator.world.stack().spawn(&name, &self.command)?;
         self.processes().push(child.clone());
-        blocking(move || child.wait_for_log("listening", PATIENCE)).await.map(drop)
+        blocking(move || App::of(child)).await.map(drop)
     }
 
     /// The newest process.
@@ -96,15 +96,13 @@ impl TestApp {
 
     /// Where the newest process serves people.
     pub fn url(&self) -> Result<String> {
-        let log = self.process().log_text();
-        Ok(format!("http://{}", field(&log, "address=").context("the app's address")?))
+        Ok(App::of(self.process())?.url)
     }
 
     /// A page of the admin address: status and text.
     pub async fn admin(&self, path: &str) -> Result<(u16, String)> {
-        let log = self.process().log_text();
-        let address = field(&log, "admin=").context("the app's admin address")?;
-        let response = reqwest::get(format!("http://{address}{path}")).await?;
+        let response =
+            reqwest::get(format!("{}{path}", App::of(self.process())?.admin_url)).await?;
         Ok((response.status().as_u16(), response.text().await?))
     }
 
@@ -173,9 +171,4 @@ impl TestApp {
         let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut session).await?;
         Ok(count)
     }
-}
-
-fn field<'a>(log: &'a str, key: &str) -> Option<&'a str> {
-    let line = log.lines().find(|line| line.contains("listening"))?;
-    line.split_whitespace().find_map(|word| word.strip_prefix(key))
 }

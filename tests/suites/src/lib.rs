@@ -9,6 +9,7 @@ mod app;
 mod cleaning;
 mod database;
 mod emulator;
+mod environment;
 mod pdf;
 mod process;
 mod space;

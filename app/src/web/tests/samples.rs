@@ -89,7 +89,7 @@ fn documents(
     free: i64,
 ) -> DocumentsPage {
     let list = DocumentList { documents, free };
-    DocumentsPage { frame: frame("/documents"), panel, list, limits: limits(), problem: None }
+    DocumentsPage { frame: frame("/documents"), panel, list, limits: limits() }
 }
 
 fn failed() -> DocumentRow {
@@ -149,10 +149,6 @@ fn lists() -> Vec<Sample> {
         embedding(),
     ];
     let full = vec![failed(), embedding(), row("d", "Terms and conditions", Stage::Ready)];
-    let problem = DocumentsPage {
-        problem: Some("This is not a PDF.".to_owned()),
-        ..documents(None, vec![row("d", "Terms and conditions", Stage::Ready)], 2)
-    };
     vec![
         sample("documents-preparing", &documents(panel(&preparing), Vec::new(), 3)),
         sample("documents-stopped", &documents(panel(&stopped), Vec::new(), 3)),
@@ -165,7 +161,6 @@ fn lists() -> Vec<Sample> {
         sample("documents-busy", &documents(None, busy, 1)),
         sample("documents-full", &documents(None, full, 0)),
         sample("documents-scripts", &documents(None, scripts(), 4)),
-        sample("documents-problem", &problem),
     ]
 }
 

@@ -24,9 +24,6 @@ use crate::tenants::Tenants;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// People who sign up, or databases that are filled, at the same time where there are many.
 const AT_ONCE: usize = 8;
-/// What every connection of the app to a tenant's database begins with.
-pub(super) const SETTINGS: &str =
-    "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1";
 
 /// See above.
 pub(super) struct World<'a> {
@@ -178,7 +175,7 @@ impl Door {
     /// A new connection, over TLS, with the app's settings.
     pub(super) async fn open(&self) -> Result<Session> {
         let session = self.server.log_in(&self.who).await?;
-        session.run(SETTINGS).await?;
+        session.run(app::tenants::SESSION).await?;
         Ok(session)
     }
 }

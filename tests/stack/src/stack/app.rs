@@ -52,6 +52,18 @@ pub struct App {
     pub process: Child,
 }
 
+impl App {
+    /// An app that was started: waits until it listens.
+    pub fn of(process: Child) -> Result<Self> {
+        let line = process.wait_for_log("listening", PATIENCE)?;
+        let url = |field: &str| {
+            let found = address_after(&line, field).map(|address| format!("http://{address}"));
+            found.with_context(|| format!("no {field}= in the app's line {line:?}"))
+        };
+        Ok(Self { url: url("address")?, admin_url: url("admin")?, process })
+    }
+}
+
 impl Stack {
     /// The embedding server of a stack with `Options::models`.
     pub fn embeddings(&self) -> &models::Embeddings {
@@ -129,13 +141,7 @@ impl Stack {
 
     /// Starts the app and waits until it listens.
     pub fn start_app(&self, name: &str, command: &Command) -> Result<App> {
-        let process = self.spawn(name, command)?;
-        let line = process.wait_for_log("listening", PATIENCE)?;
-        let url = |field: &str| {
-            let found = address_after(&line, field).map(|address| format!("http://{address}"));
-            found.with_context(|| format!("no {field}= in the app's line {line:?}"))
-        };
-        Ok(App { url: url("address")?, admin_url: url("admin")?, process })
+        App::of(self.spawn(name, command)?)
     }
 
     /// The browser's journey through an app that is there (tests/browser says what `wishes` may hold).

@@ -6,31 +6,32 @@ use anyhow::{Context, Result};
 use sqlx::PgPool;
 
 use super::TestApp;
+use crate::environment::Environment;
 use crate::process::TestOperator;
 
 /// What an app is started with.
 pub struct AppSetup {
     pub(super) name: String,
-    environment: Vec<(String, Option<String>)>,
+    environment: Environment,
     idle: bool,
 }
 
 impl AppSetup {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), environment: Vec::new(), idle: false }
+        Self { name: name.to_owned(), environment: Environment::default(), idle: false }
     }
 
     /// An environment variable: every flag has one.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), Some(value.to_owned())));
+        self.environment.set(name, value);
         self
     }
 
     /// Without an environment variable that the harness sets.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
-        self.environment.push((name.to_owned(), None));
+        self.environment.leave_out(name);
         self
     }
 
@@ -48,12 +49,7 @@ impl AppSetup {
         let database = stack.main_database("app")?;
         let mut command = stack.app_on(&operator.namespace, &database)?;
         command.env("FILES", operator.folder()?.join("files"));
-        for (name, value) in &self.environment {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        self.environment.apply(&mut command);
         let db = PgPool::connect_lazy(&database).context("the main database")?;
         let idle = self.idle;
         let app = TestApp { operator, db, setup: self, command, processes: Mutex::default() };

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::TestOperator;
 use crate::emulator::Emulator;
+use crate::environment::Environment;
 use crate::space::Space;
 use crate::world::world;
 
@@ -26,13 +27,13 @@ pub struct Setup {
     spaces: usize,
     /// Name and value; without a value, the flag is left out.
     flags: Vec<(String, Option<String>)>,
-    environment: Vec<(String, Option<String>)>,
+    environment: Environment,
     idle: bool,
 }
 
 impl Setup {
     pub(super) fn new(name: &str) -> Self {
-        let (flags, environment) = (Vec::new(), Vec::new());
+        let (flags, environment) = (Vec::new(), Environment::default());
         Self { name: name.to_owned(), spaces: 1, flags, environment, idle: false }
     }
 
@@ -61,14 +62,14 @@ impl Setup {
     /// An environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), Some(value.to_owned())));
+        self.environment.set(name, value);
         self
     }
 
     /// Without an environment variable that the harness sets.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
-        self.environment.push((name.to_owned(), None));
+        self.environment.leave_out(name);
         self
     }
 
@@ -145,15 +146,13 @@ impl Setup {
         let mut command = Command::new(base.get_program());
         command.args(kept.into_iter().filter_map(|(name, value)| Some([name, value?])).flatten());
         command.args(["--namespaces", &namespaces.join(",")]);
-        let own = base.get_envs().map(|(name, value)| (name, value.map(Into::into)));
-        let further = self.environment.iter();
-        let further = further.map(|(name, value)| (name.as_ref(), value.as_ref().map(Into::into)));
-        for (name, value) in own.chain(further) {
+        for (name, value) in base.get_envs() {
             match value {
-                Some::<std::ffi::OsString>(value) => command.env(name, value),
+                Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
+        self.environment.apply(&mut command);
         command
     }
 }

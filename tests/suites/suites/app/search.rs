@@ -22,8 +22,7 @@ async fn meaning_and_words_both_find() -> Result<()> {
         ("fertilizer", &garden, 2),
     ] {
         let hits = ada.search(question).await?;
-        let first = hits.find("/documents/").map(|at| &hits[at..]).unwrap_or_default();
-        let first = hits_only(&hits).unwrap_or(first);
+        let first = first_hit(&hits).unwrap_or_default();
         ensure!(
             first.starts_with(&format!("/documents/{document}?page={page}")),
             "{question}: {first:.120}"
@@ -38,7 +37,7 @@ async fn meaning_and_words_both_find() -> Result<()> {
 }
 
 /// The first link with a page.
-fn hits_only(html: &str) -> Option<&str> {
+fn first_hit(html: &str) -> Option<&str> {
     let at = html.find("?page=")?;
     html[..at].rfind("/documents/").map(|start| &html[start..])
 }

@@ -4,76 +4,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use stack::install;
 
 use super::lab::{KEY, Lab, text};
-
-/// One installation at a time in this process.
-static INSTALLING: Mutex<()> = Mutex::new(());
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-/// A folder that holds what `install` put there for exactly these files. `None`, said aloud: it could not be had.
-fn installed(
-    test: &str,
-    name: &str,
-    files: &[&str],
-    install: impl Fn(&Path) -> Result<()>,
-) -> Result<Option<PathBuf>> {
-    let _one = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = stack::paths::checkout().join(".dev/clients").join(name);
-    let mut wanted = Vec::new();
-    for file in files {
-        wanted.extend(std::fs::read(sources().join(file))?);
-    }
-    let mark = folder.join(".installed");
-    if std::fs::read(&mark).is_ok_and(|had| had == wanted) {
-        return Ok(Some(folder));
-    }
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
-    std::fs::create_dir_all(&folder)?;
-    for file in files {
-        std::fs::copy(sources().join(file), folder.join(file))?;
-    }
-    if let Err(error) = install(&folder) {
-        stack::skip(test, &format!("{error:#}").replace('\n', " "));
-        return Ok(None);
-    }
-    std::fs::write(mark, wanted)?;
-    Ok(Some(folder))
-}
-
-fn node(test: &str) -> Result<Option<PathBuf>> {
-    installed(test, "node", &["package.json", "package-lock.json", "sdk.mjs"], |folder| {
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]).arg(folder);
-        stack::tool::run("installing Neon's npm clients", &npm)
-    })
-}
-
-fn python(test: &str) -> Result<Option<PathBuf>> {
-    installed(test, "python", &["requirements.txt", "neon_api_client.py"], |folder| {
-        let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-warn-script-location",
-        ]);
-        pip.args(["--require-hashes", "--only-binary=:all:", "--target"])
-            .arg(folder.join("packages"));
-        pip.arg("-r").arg(folder.join("requirements.txt"));
-        stack::tool::run("installing Neon's Python client", &pip)
-    })
+/// What was installed. `None`, said aloud: it could not be had.
+fn had(test: &str, installed: Result<PathBuf>) -> Option<PathBuf> {
+    installed.map_err(|error| stack::skip(test, &format!("{error:#}").replace('\n', " "))).ok()
 }
 
 /// What all three have to have seen, and what they are judged by afterwards.
@@ -116,7 +60,7 @@ fn line(output: &str) -> Result<Value> {
 #[tokio::test]
 async fn the_typescript_sdk() -> Result<()> {
     let test = "contract/clients/sdk";
-    let Some(folder) = node(test)? else { return Ok(()) };
+    let Some(folder) = had(test, install::npm(&sources())) else { return Ok(()) };
     let lab = Lab::start(test, &["--operation-millis", "100"])?;
     let run = async |step: &str, argument: &str| -> Result<Value> {
         let mut command = Command::new("node");
@@ -134,12 +78,12 @@ async fn the_typescript_sdk() -> Result<()> {
 #[tokio::test]
 async fn the_python_client() -> Result<()> {
     let test = "contract/clients/python";
-    let Some(folder) = python(test)? else { return Ok(()) };
+    let Some(packages) = had(test, install::pip(&sources())) else { return Ok(()) };
     let lab = Lab::start(test, &[])?;
     let run = async |step: &str, argument: &str| -> Result<Value> {
         let mut command = Command::new("python3");
-        command.arg(folder.join("neon_api_client.py")).args([step, argument]);
-        command.env("PYTHONPATH", folder.join("packages"));
+        command.arg("-B").arg(sources().join("neon_api_client.py")).args([step, argument]);
+        command.env("PYTHONPATH", &packages);
         command.env("NEON_API_URL", &lab.api_url).env("NEON_API_KEY", KEY);
         line(&lab.output(command).await?)
     };
@@ -154,7 +98,7 @@ async fn the_python_client() -> Result<()> {
 #[tokio::test]
 async fn the_command_line() -> Result<()> {
     let test = "contract/clients/cli";
-    let Some(folder) = node(test)? else { return Ok(()) };
+    let Some(folder) = had(test, install::npm(&sources())) else { return Ok(()) };
     let lab = Lab::start(test, &[])?;
     let configuration = lab.stack.scratch_dir()?.join("neon-cli");
     let neon = async |arguments: &[&str]| -> Result<String> {
