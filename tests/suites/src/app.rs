@@ -5,6 +5,7 @@
 
 mod person;
 mod setup;
+mod talk;
 
 use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use crate::wait::{PATIENCE, wait_until};
 
 pub use person::{Answer, Person};
 pub use setup::AppSetup;
+pub use talk::{Stream, Turn, harmless, numbers, question, question_about, text_of};
 
 /// An app and everything that it needs.
 pub struct TestApp {
@@ -26,6 +28,7 @@ pub struct TestApp {
     /// The main database.
     pub db: PgPool,
     setup: AppSetup,
+    database: String,
     command: std::process::Command,
     processes: Mutex<Vec<Child>>,
 }
@@ -69,6 +72,15 @@ impl TestApp {
         let child = self.operator.world.stack().spawn(&name, &self.command)?;
         self.processes().push(child.clone());
         blocking(move || App::of(child)).await.map(drop)
+    }
+
+    /// Starts a second process beside the first, on the same databases and files but at an address of its own; where it serves people.
+    pub async fn begin_beside(&self) -> Result<String> {
+        let command = self.setup.command(&self.operator, &self.database)?;
+        let name = format!("app-{}", self.setup.name);
+        let child = self.operator.world.stack().spawn(&name, &command)?;
+        self.processes().insert(0, child.clone());
+        Ok(blocking(move || App::of(child)).await?.url)
     }
 
     /// The newest process.

@@ -70,6 +70,14 @@ impl Person {
         Ok(Self { http, url: url.to_owned(), cookies: Mutex::default() })
     }
 
+    /// The same browser, at the address of another process of the app.
+    pub fn at(&self, url: &str) -> Result<Self> {
+        let other = Self::new(url)?;
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        *other.cookies.lock().unwrap_or_else(PoisonError::into_inner) = cookies;
+        Ok(other)
+    }
+
     /// A request of a page's own script.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url =

@@ -1,5 +1,6 @@
 //! What an app is started with. In: a name, flags. Out: an operator, a main database, and a process.
 
+use std::process::Command;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result};
@@ -45,17 +46,23 @@ impl AppSetup {
     /// Starts all.
     pub async fn start(self) -> Result<TestApp> {
         let operator = TestOperator::start(&self.name).await?;
-        let stack = operator.world.stack();
-        let database = stack.main_database("app")?;
-        let mut command = stack.app_on(&operator.namespace, &database)?;
-        command.env("FILES", operator.folder()?.join("files"));
-        self.environment.apply(&mut command);
+        let database = operator.world.stack().main_database("app")?;
+        let command = self.command(&operator, &database)?;
         let db = PgPool::connect_lazy(&database).context("the main database")?;
         let idle = self.idle;
-        let app = TestApp { operator, db, setup: self, command, processes: Mutex::default() };
+        let processes = Mutex::default();
+        let app = TestApp { operator, db, setup: self, database, command, processes };
         if !idle {
             app.begin().await?;
         }
         Ok(app)
+    }
+
+    /// What starts a process; every call gives it another address.
+    pub(super) fn command(&self, operator: &TestOperator, database: &str) -> Result<Command> {
+        let mut command = operator.world.stack().app_on(&operator.namespace, database)?;
+        command.env("FILES", operator.folder()?.join("files"));
+        self.environment.apply(&mut command);
+        Ok(command)
     }
 }
