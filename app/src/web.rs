@@ -5,9 +5,10 @@
 //! security policy can forbid both.
 //!
 //! [`pages`] whole pages, [`documents`] the list and its rows, [`panel`] how far a database is, [`search`] hits,
-//! [`words`] sizes, moments and counts for people, [`assets`] static files.
+//! [`chat`] the chat, [`words`] sizes, moments and counts for people, [`assets`] static files.
 
 pub mod assets;
+pub mod chat;
 pub mod documents;
 pub mod pages;
 pub mod panel;
@@ -28,6 +29,7 @@ use axum::{
 };
 
 pub use assets::asset;
+pub use chat::{ChatDocument, ChatHead, ChatPage, ConversationRow};
 pub use documents::{DocumentList, DocumentRow, Limits, Stage};
 pub use pages::{
     AccountPage, DocumentPage, DocumentsPage, ErrorPage, Frame, LandingPage, SignInPage,

@@ -256,6 +256,8 @@ async function after(form, body) {
   const what = form.dataset.fetch;
   if (form.dataset.said) announce(form.dataset.said);
   if (what === "list") return refresh();
+  // The page's own script does the rest.
+  if (what === "event") return form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: body }));
   if (what === "title") {
     const title = body.get("title").trim();
     const remove = $("#manage [data-confirm]").dataset;
