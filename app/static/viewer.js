@@ -1,7 +1,8 @@
 // The PDF viewer: pages are drawn as they come into view, from the ranges of the file that they need.
 //
-// In: the addresses and the page in the attributes of #viewer. Out: drawings with text that can be selected; the page in
-// view is kept in the attribute data-page, in the field and in the address, so that a link or a reload leads back to it.
+// In: the addresses and the page in the attributes of #viewer, or, where they name no file, calls of `turnTo`. Out: drawings with
+// text that can be selected, an event `drawn` for each; the page in view is kept in the attribute data-page and in the field, and on a
+// document's own page in the address, so that a link or a reload leads back to it.
 
 const viewer = document.querySelector("#viewer");
 const area = viewer.querySelector(".pages");
@@ -16,8 +17,15 @@ const KEPT = 12;
 const MOST_PIXELS = 16_777_216;
 const STEPS = [0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4];
 
+/** Whether this is the page of one document, whose address tells the page in view. */
+const ALONE = Boolean(viewer.dataset.file);
+
 let pdf = null;
 let lib = null;
+let loading = null;
+/** Counts what was asked to be opened: what comes late for an older one is dropped. */
+let turn = 0;
+let listens = false;
 let pages = [];
 let current = 1;
 /** Zoom over the width of the area, 1 being exactly that. */
@@ -138,6 +146,7 @@ async function drawOn(page, source, viewport) {
   page.task = source.render({ canvas, viewport, transform });
   page.text = new lib.TextLayer({ textContentSource: source.streamTextContent(), container: text, viewport });
   await Promise.all([page.task.promise, page.text.render()]);
+  text.classList.add("drawn");
   page.box.dispatchEvent(new CustomEvent("drawn", { bubbles: true, detail: { page: page.number } }));
 }
 
@@ -158,7 +167,7 @@ function show(number, { remember = true } = {}) {
   if (document.activeElement !== field) field.value = String(number);
   control("previous").disabled = number <= 1;
   control("next").disabled = number >= pages.length;
-  if (!remember) return;
+  if (!remember || !ALONE) return;
   const address = new URL(location.href);
   address.searchParams.set("page", String(number));
   if (/^#page=\d+$/.test(address.hash)) address.hash = "";
@@ -227,10 +236,11 @@ function listen() {
     event.preventDefault();
     act();
   });
-  addEventListener("hashchange", () => jump(fromHash()));
+  if (ALONE) addEventListener("hashchange", () => jump(fromHash()));
   let width = area.clientWidth;
   new ResizeObserver(() => {
-    if (area.clientWidth === width) return;
+    // Hidden, it has no width, and keeps the one it had.
+    if (area.clientWidth === 0 || area.clientWidth === width) return;
     width = area.clientWidth;
     resize(() => {});
   }).observe(area);
@@ -240,9 +250,11 @@ function listen() {
 
 async function open() {
   const { file, library, worker, parts, page } = viewer.dataset;
-  lib = await import(library);
+  const mine = turn;
+  lib ??= await import(library);
   lib.GlobalWorkerOptions.workerSrc = worker;
-  pdf = await lib.getDocument({
+  if (turn !== mine) return;
+  loading = lib.getDocument({
     url: file,
     // Only what pages need, piece by piece.
     disableAutoFetch: true,
@@ -255,8 +267,11 @@ async function open() {
     useWasm: false,
     disableWorkerRendering: true,
     enableXfa: false,
-  }).promise;
-  const first = (await pdf.getPage(1)).getViewport({ scale: 1 });
+  });
+  const opened = await loading.promise;
+  const first = (await opened.getPage(1)).getViewport({ scale: 1 });
+  if (turn !== mine) return;
+  pdf = opened;
   pages = Array.from({ length: pdf.numPages }, (_, index) => {
     const box = document.createElement("div");
     box.className = "page";
@@ -270,8 +285,9 @@ async function open() {
   viewer.querySelector("[data-pages]").textContent = String(pages.length);
   [...viewer.querySelectorAll(".bar :disabled")].forEach((element) => (element.disabled = false));
   layOut();
-  listen();
-  const wanted = Number.isInteger(fromHash()) ? fromHash() : Number(page);
+  if (!listens) listen();
+  listens = true;
+  const wanted = ALONE && Number.isInteger(fromHash()) ? fromHash() : Number(page);
   current = Math.min(Math.max(wanted || 1, 1), pages.length);
   area.scrollTop = pages[current - 1].box.offsetTop - GAP / 2;
   show(current, { remember: wanted > 1 });
@@ -279,7 +295,39 @@ async function open() {
   viewer.dataset.open = "true";
 }
 
-open().catch((error) => {
-  console.error("The PDF could not be opened", error);
-  say(failureWords(error), true);
-});
+/** Takes away what is open. */
+function shut() {
+  turn += 1;
+  watcher?.disconnect();
+  pages.forEach(forget);
+  pages.forEach(({ box }) => box.remove());
+  loading?.destroy();
+  loading = pdf = null;
+  pages = [];
+  words.setAttribute("role", "status");
+  delete viewer.dataset.open;
+}
+
+async function openOrSay() {
+  const mine = turn;
+  try {
+    await open();
+  } catch (error) {
+    if (turn !== mine) return;
+    console.error("The PDF could not be opened", error);
+    say(failureWords(error), true);
+  }
+}
+
+/** Opens another document, or another page of the one that is open. */
+export async function turnTo({ file, page, name }) {
+  if (viewer.dataset.file === file && pages.length > 0) return jump(page);
+  shut();
+  Object.assign(viewer.dataset, { file, page: String(page) });
+  const download = viewer.querySelector("[download]");
+  Object.assign(download, { href: file, download: name });
+  say("Opening the document…");
+  await openOrSay();
+}
+
+if (ALONE) openOrSay();
