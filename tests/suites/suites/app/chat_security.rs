@@ -131,7 +131,8 @@ async fn an_answer_that_obeys_comes_out_as_plain_text() -> Result<()> {
         harmless(&text)?;
         ensure!(text.contains("ARRR") && text.contains("**tufts** stay [1]"), "{text}");
         ensure!(text.contains("1 < 2") || text.contains("1 &lt; 2"), "{text}");
-        for bad in ["href=", "src=", "![", "]:", "x.png"] {
+        // Tags may stay as words; addresses of images and links go.
+        for bad in ["x.png", "]: http", "(http"] {
             ensure!(!text.contains(bad), "{bad} in {text}");
         }
         let kept = lab.ada.settled(chat).await?;
@@ -148,13 +149,18 @@ async fn an_answer_that_obeys_comes_out_as_plain_text() -> Result<()> {
             page.text()
         );
     }
-    // The last resort is an answer that never closes what it opens.
+    // It may never close what it opens, or close it very late.
+    let late = format!("text ![{}](http://evil.example/x.png)", "y".repeat(2000));
+    let nested =
+        "text [![x](http://evil.example/x.png)](https://evil.example) [[a](b)](c) [[1]](d)";
     for open in [
         "text ![x](http://evil.example/",
         "text <img src=\"http://evil.example",
         "text [1",
         "text ![",
         "text <",
+        nested,
+        &late,
     ] {
         lab.model.answers(&[open]);
         let turn = lab.ada.ask("open", TUFTS).await?.ended("finish")?;
