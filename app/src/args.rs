@@ -1,5 +1,9 @@
 //! Configuration: every flag, its environment name and its default. The only place that reads the environment.
 
+mod models;
+
+pub use models::{ChatArgs, ModelArgs};
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -46,6 +50,9 @@ pub struct Serve {
     /// Models.
     #[command(flatten)]
     pub models: ModelArgs,
+    /// Chat.
+    #[command(flatten)]
+    pub chat: ChatArgs,
     /// The process.
     #[command(flatten)]
     pub process: ProcessArgs,
@@ -199,39 +206,6 @@ pub struct DocumentArgs {
     pub extract_seconds: Duration,
 }
 
-/// Models, behind an API like OpenAI's.
-#[derive(Debug, Clone, ClapArgs)]
-#[command(next_help_heading = "Models")]
-pub struct ModelArgs {
-    /// Root of the embedding API: OpenAI, Ollama, vLLM, or any other of that kind.
-    #[arg(long, env, default_value = "https://api.openai.com/v1")]
-    pub embedding_url: Url,
-
-    /// Key of the embedding API. Prefer the environment.
-    #[arg(long, env, hide_env_values = true)]
-    pub embedding_key: Option<SecretString>,
-
-    /// Name of the embedding model.
-    #[arg(long, env, default_value = "text-embedding-3-small")]
-    pub embedding_model: String,
-
-    /// Number of dimensions that the model gives; new tenants' databases are made for it.
-    #[arg(long, env, default_value = "1536", value_parser = clap::value_parser!(i32).range(1..=4000))]
-    pub embedding_dimensions: i32,
-
-    /// Passages in one request to the model.
-    #[arg(long, env, default_value = "32", value_parser = clap::value_parser!(u32).range(1..=2048))]
-    pub embedding_batch: u32,
-
-    /// Requests to the model at the same time, over all documents and searches.
-    #[arg(long, env, default_value = "4", value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub embedding_concurrency: u32,
-
-    /// Seconds that one request to the model may take.
-    #[arg(long, env, default_value = "60", value_parser = seconds)]
-    pub embedding_seconds: Duration,
-}
-
 /// The process.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Process")]
@@ -244,7 +218,7 @@ pub struct ProcessArgs {
     #[arg(long, env = "TENANTRY_APP_ADMIN_LISTEN", default_value = "127.0.0.1:8091")]
     pub admin_listen: SocketAddr,
 
-    /// Requests per minute that one person may make to a costly route (upload, search); others are ten times as many.
+    /// Requests per minute that one person may make to a costly route (upload, search, chat); others are ten times as many.
     #[arg(long, env, default_value = "60", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub requests_per_minute: u32,
 

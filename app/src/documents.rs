@@ -78,8 +78,12 @@ pub struct Searchable {
     pub id: Uuid,
     /// What the person calls it.
     pub title: String,
+    /// The name that its file had.
+    pub file_name: String,
     /// Whether it can be searched.
     pub state: Readiness,
+    /// How many passages it has.
+    pub passages: i32,
 }
 
 /// Whether a document can be searched.
@@ -108,7 +112,8 @@ pub async fn searchable(app: &App, tenant: Uuid) -> Result<Vec<Searchable>, Erro
             Stage::Uploading | Stage::Queued | Stage::Reading | Stage::Embedding => Readiness::Busy,
             Stage::Failed => Readiness::Failed,
         };
-        Searchable { id: row.id, title: row.title, state }
+        let passages = row.passages.unwrap_or(0);
+        Searchable { id: row.id, title: row.title, file_name: row.file_name, state, passages }
     });
     Ok(rows.collect())
 }

@@ -13,7 +13,7 @@ use app::{
     limits::Limits,
     live,
     metrics::Metrics,
-    models::Embeddings,
+    models::{Embeddings, chat::ChatModel},
     router::router,
     server,
     state::App,
@@ -27,6 +27,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
+use tokio_util::task::TaskTracker;
 
 /// How long requests and documents in hand may take once the process is to end.
 const LAST_WORK: Duration = Duration::from_secs(20);
@@ -75,6 +76,8 @@ async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
         db,
         changes: Changes::default(),
         embeddings,
+        chat: ChatModel::new(&args.chat).map_err(anyhow::Error::msg)?,
+        answers: TaskTracker::new(),
         metrics,
         args,
     });
@@ -111,7 +114,9 @@ async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
             tracing::warn!("requests were still in hand at the end");
         }
     }
-    let _ = tokio::time::timeout(LAST_WORK, workers).await;
+    app.answers.close();
+    let _ =
+        tokio::time::timeout(LAST_WORK, async { tokio::join!(workers, app.answers.wait()) }).await;
     tracing::info!("ended");
     // Tasks that still hold a client would keep the runtime waiting.
     std::process::exit(0)

@@ -33,6 +33,8 @@ struct All {
     ingest_stages: Histograms,
     ingests: Family<Named, Counter>,
     searches: Histograms,
+    answers: Family<Named, Counter>,
+    answer_stages: Histograms,
     model_calls: Family<Named, Counter>,
     model_seconds: Histogram,
     open_pools: Gauge,
@@ -43,6 +45,67 @@ fn seconds() -> Histogram {
     Histogram::new([
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
     ])
+}
+
+impl All {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "tenantry_app_requests",
+            "Requests by route template and status",
+            self.requests.clone(),
+        );
+        registry.register(
+            "tenantry_app_request_seconds",
+            "Time to an answer's head by route template",
+            self.request_seconds.clone(),
+        );
+        registry.register("tenantry_app_sign_ins", "Sign-ins by outcome", self.sign_ins.clone());
+        registry.register(
+            "tenantry_app_ingest_stage_seconds",
+            "Time of a document's stages",
+            self.ingest_stages.clone(),
+        );
+        registry.register(
+            "tenantry_app_ingests",
+            "Documents by how their ingestion ended",
+            self.ingests.clone(),
+        );
+        registry.register(
+            "tenantry_app_search_seconds",
+            "Time of a search's stages",
+            self.searches.clone(),
+        );
+        registry.register(
+            "tenantry_app_answers",
+            "Answers in chats by how they ended",
+            self.answers.clone(),
+        );
+        registry.register(
+            "tenantry_app_answer_seconds",
+            "Time of an answer's stages",
+            self.answer_stages.clone(),
+        );
+        registry.register(
+            "tenantry_app_model_calls",
+            "Requests to the embedding model by outcome",
+            self.model_calls.clone(),
+        );
+        registry.register(
+            "tenantry_app_model_seconds",
+            "Time of a request to the embedding model",
+            self.model_seconds.clone(),
+        );
+        registry.register(
+            "tenantry_app_tenant_pools",
+            "Tenants whose databases are connected",
+            self.open_pools.clone(),
+        );
+        registry.register(
+            "tenantry_app_streams",
+            "Browsers that listen for changes",
+            self.streams.clone(),
+        );
+    }
 }
 
 impl Metrics {
@@ -57,57 +120,14 @@ impl Metrics {
             ingest_stages: histograms(),
             ingests: Family::default(),
             searches: histograms(),
+            answers: Family::default(),
+            answer_stages: histograms(),
             model_calls: Family::default(),
             model_seconds: seconds(),
             open_pools: Gauge::default(),
             streams: Gauge::default(),
         };
-        registry.register(
-            "tenantry_app_requests",
-            "Requests by route template and status",
-            all.requests.clone(),
-        );
-        registry.register(
-            "tenantry_app_request_seconds",
-            "Time to an answer's head by route template",
-            all.request_seconds.clone(),
-        );
-        registry.register("tenantry_app_sign_ins", "Sign-ins by outcome", all.sign_ins.clone());
-        registry.register(
-            "tenantry_app_ingest_stage_seconds",
-            "Time of a document's stages",
-            all.ingest_stages.clone(),
-        );
-        registry.register(
-            "tenantry_app_ingests",
-            "Documents by how their ingestion ended",
-            all.ingests.clone(),
-        );
-        registry.register(
-            "tenantry_app_search_seconds",
-            "Time of a search's stages",
-            all.searches.clone(),
-        );
-        registry.register(
-            "tenantry_app_model_calls",
-            "Requests to the embedding model by outcome",
-            all.model_calls.clone(),
-        );
-        registry.register(
-            "tenantry_app_model_seconds",
-            "Time of a request to the embedding model",
-            all.model_seconds.clone(),
-        );
-        registry.register(
-            "tenantry_app_tenant_pools",
-            "Tenants whose databases are connected",
-            all.open_pools.clone(),
-        );
-        registry.register(
-            "tenantry_app_streams",
-            "Browsers that listen for changes",
-            all.streams.clone(),
-        );
+        all.register(registry);
         Self(Arc::new(all))
     }
 
@@ -136,6 +156,17 @@ impl Metrics {
     /// A stage of a search took so long: `embed`, `query`.
     pub fn search(&self, stage: &str, elapsed: Duration) {
         self.0.searches.get_or_create(&named(stage)).observe(elapsed.as_secs_f64());
+    }
+
+    /// An answer ended so: `done`, `stopped`, `failed`.
+    pub fn answer(&self, outcome: &str, elapsed: Duration) {
+        self.0.answers.get_or_create(&named(outcome)).inc();
+        self.answer_stage("whole", elapsed);
+    }
+
+    /// A stage of an answer took so long: `sources`, `first_text`, `whole`.
+    pub fn answer_stage(&self, stage: &str, elapsed: Duration) {
+        self.0.answer_stages.get_or_create(&named(stage)).observe(elapsed.as_secs_f64());
     }
 
     /// A request to the embedding model ended so: `ok`, or a category of errors.

@@ -5,10 +5,12 @@
 //! checked before anybody stores it. The key is in no error and in no log line.
 
 mod answer;
+pub mod chat;
 mod client;
 mod pace;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::{
     sync::Arc,
@@ -19,23 +21,27 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{args::ModelArgs, metrics::Metrics};
 
-use client::{Client, Fault};
+use client::Client;
 use pace::{Pace, Turn};
+use transport::Fault;
 
 /// A document's batch may take this many times as long as one request, repetitions included.
 const BATCH_REQUESTS: u32 = 3;
 /// A person waits no longer than this for the vector of a question, and the start for the model to show itself.
 const QUERY_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Why there are no vectors.
+/// Why there are no vectors, or there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It does not answer, or not in time: later may be better.
-    #[error("the embedding model does not answer: {0}")]
+    #[error("the model does not answer: {0}")]
     Unavailable(String),
     /// It refuses, or answers something else than vectors: a person must act.
-    #[error("the embedding model cannot be used: {0}")]
+    #[error("the model cannot be used: {0}")]
     Refused(String),
+    /// What it was asked is longer than it takes.
+    #[error("the model takes less than it was asked: {0}")]
+    TooLong(String),
     /// Its vectors have another length than configured.
     #[error(
         "the embedding model gives vectors of {got} dimensions where {expected} are configured: set \
@@ -56,6 +62,7 @@ impl Error {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Refused(_) => "refused",
+            Self::TooLong(_) => "too_long",
             Self::Dimensions { expected: _, got: _ } => "dimensions",
         }
     }
@@ -65,7 +72,7 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unavailable(_) => true,
-            Self::Refused(_) | Self::Dimensions { expected: _, got: _ } => false,
+            Self::Refused(_) | Self::TooLong(_) | Self::Dimensions { expected: _, got: _ } => false,
         }
     }
 }
@@ -126,7 +133,7 @@ impl Embeddings {
         match self.attempt(&text, patience).await.map_err(|fault| fault.error) {
             Ok(_) => Ok(()),
             Err(error @ Error::Dimensions { expected: _, got: _ }) => Err(error.to_string()),
-            Err(error @ (Error::Unavailable(_) | Error::Refused(_))) => {
+            Err(error @ (Error::Unavailable(_) | Error::Refused(_) | Error::TooLong(_))) => {
                 tracing::error!(%error, "documents can be shown, but not read or searched, until this is mended");
                 Ok(())
             }

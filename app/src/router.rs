@@ -20,7 +20,7 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::Request
 use crate::{
     account,
     auth::{self, Visitor},
-    documents,
+    chat, documents,
     error::{self, Error, Failure},
     live, search,
     state::App,
@@ -46,6 +46,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(account::routes())
         .merge(documents::routes())
         .merge(search::routes())
+        .merge(chat::routes())
         .merge(live::routes())
         .merge(web::routes())
         .fallback(|| async { Error::NotFound })

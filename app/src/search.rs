@@ -1,14 +1,18 @@
 //! Passages found again: by meaning and by words, fused by rank.
 //!
-//! In: a question, the tenant, perhaps one document. Out: the best passages with their pages, the words that matched marked,
-//! and what the person should know about what was not searched. One statement in the tenant's own database finds all. Without
-//! the model, words alone are searched, and the page says so.
+//! In: a question, the tenant, the documents to search in. Out: the passages that may answer, best first, and what the person
+//! should know about what was not searched. One statement in the tenant's own database finds all. Without the model, words
+//! alone are searched, and the person is told so. The search page and the chat both ask here.
 
 mod marks;
+pub mod rank;
 mod routes;
 pub mod sql;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use pgvector::Vector;
 use uuid::Uuid;
@@ -18,15 +22,18 @@ use crate::{
     error::Error,
     models,
     state::App,
-    tenants,
+    tenants::{self, Database},
     web::Hit,
 };
 
+use rank::{Ranked, rank};
 pub use routes::routes;
-use sql::Passage;
+use sql::Asked;
 
 /// Most characters of a question.
 pub const LONGEST: usize = 500;
+/// Passages that the search page shows.
+const SHOWN: usize = 10;
 /// The database had its time to wake up before; a query that takes longer than this is lost.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,7 +46,25 @@ pub struct Found {
     pub problem: Option<String>,
 }
 
-/// Searches those of a tenant's documents that can be searched.
+/// A question, as it is searched for.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// What is to be understood: its vector is looked for.
+    pub meaning: &'a str,
+    /// The words to look for.
+    pub words: &'a str,
+}
+
+/// Passages that may answer a question.
+#[derive(Debug, Default)]
+pub struct Passages {
+    /// Best first.
+    pub ranked: Vec<Ranked>,
+    /// What was not searched, or not in full.
+    pub problems: Vec<String>,
+}
+
+/// Finds what the search page shows.
 ///
 /// # Errors
 /// When the question is empty or too long, or the tenant's database does not answer.
@@ -54,40 +79,62 @@ pub async fn find(
         let words = format!("Ask with 1 to {LONGEST} characters.");
         return Err(Error::invalid("question", words));
     }
-    // A zero byte is no text for the database.
-    let question = question.replace('\0', " ");
+    let asked = Question { meaning: question, words: question };
+    let found = passages(app, tenant, asked, documents).await?;
+    let best = &found.ranked[..found.ranked.len().min(SHOWN)];
+    let ids: Vec<i64> = best.iter().map(|one| one.passage.id).collect();
+    let marks: HashMap<i64, Vec<String>> = if ids.is_empty() {
+        HashMap::new()
+    } else {
+        let question = plain(question);
+        let asking = |database: Database| {
+            let (question, ids) = (&question, &ids);
+            async move { sql::matched(&database, question, ids).await }
+        };
+        let database = app.tenants.database(tenant).await?;
+        patiently(app, tenant, database, asking).await?.into_iter().collect()
+    };
+    let none = Vec::new();
+    let marked = |one: &Ranked| marks.get(&one.passage.id).unwrap_or(&none);
+    let hits = best.iter().filter_map(|one| hit(documents, one, marked(one))).collect();
+    Ok(Found { hits, problem: join(found.problems) })
+}
+
+/// Finds the passages that may answer, in those documents that can be searched.
+///
+/// # Errors
+/// When the tenant's database does not answer.
+pub async fn passages(
+    app: &App,
+    tenant: Uuid,
+    question: Question<'_>,
+    documents: &[Searchable],
+) -> Result<Passages, Error> {
     let mut problems = not_searched(documents);
     let ready = documents.iter().filter(|one| one.state == Readiness::Ready);
     let ids: Vec<Uuid> = ready.map(|one| one.id).collect();
     if ids.is_empty() {
-        return Ok(Found { hits: Vec::new(), problem: join(problems) });
+        return Ok(Passages { ranked: Vec::new(), problems });
     }
+    let (meaning, words) = (plain(question.meaning), plain(question.words));
     // A database that sleeps wakes up while the model works.
-    let (vector, database) = tokio::join!(embed(app, &question), app.tenants.database(tenant));
+    let (vector, database) = tokio::join!(embed(app, &meaning), app.tenants.database(tenant));
     let database = database?;
-    let vector = match vector {
-        Ok(_) if database.dimensions != app.embeddings.dimensions() => {
-            problems.push(format!(
-                "Your database was made for vectors of {} dimensions and the model in use gives {}: only words were \
-                 searched. Tell whoever runs this app.",
-                database.dimensions,
-                app.embeddings.dimensions()
-            ));
-            None
-        }
-        Ok(vector) => Some(vector),
-        Err(error) => {
-            tracing::warn!(%error, "a search goes on without the model");
-            problems.push(
-                "The embedding model does not answer, so only words were searched, not their meaning. Try again in a moment."
-                    .to_owned(),
-            );
-            None
-        }
+    let vector = usable(app, &database, vector).map_err(|words| problems.push(words)).ok();
+    let passages = documents.iter().map(|one| i64::from(one.passages)).sum();
+    let asking = |database: Database| {
+        let (words, vector, documents) = (words.as_str(), vector.as_ref(), ids.as_slice());
+        async move { sql::candidates(&database, Asked { words, vector, documents, passages }).await }
     };
-    let passages = query(app, tenant, database, &question, &ids, vector).await?;
-    let hits = passages.into_iter().filter_map(|passage| hit(documents, passage)).collect();
-    Ok(Found { hits, problem: join(problems) })
+    let started = Instant::now();
+    let candidates = patiently(app, tenant, database, asking).await?;
+    app.metrics.search("query", started.elapsed());
+    Ok(Passages { ranked: rank(candidates), problems })
+}
+
+/// A zero byte is no text for the database.
+fn plain(text: &str) -> String {
+    text.replace('\0', " ")
 }
 
 async fn embed(app: &App, question: &str) -> Result<Vector, models::Error> {
@@ -97,36 +144,62 @@ async fn embed(app: &App, question: &str) -> Result<Vector, models::Error> {
     vector.map(Vector::from)
 }
 
+/// The vector, or why words alone are searched.
+fn usable(
+    app: &App,
+    database: &Database,
+    vector: Result<Vector, models::Error>,
+) -> Result<Vector, String> {
+    let given = app.embeddings.dimensions();
+    match vector {
+        Ok(_) if database.dimensions != given => Err(format!(
+            "Your database was made for vectors of {} dimensions and the model in use gives {given}: only words were \
+             searched. Tell whoever runs this app.",
+            database.dimensions
+        )),
+        Ok(vector) => Ok(vector),
+        Err(error) => {
+            tracing::warn!(%error, "a search goes on without the model");
+            Err("The embedding model does not answer, so only words were searched, not their meaning. Try again in a moment."
+                .to_owned())
+        }
+    }
+}
+
 /// Asks the tenant's database; again where the session ended under us, or the password became another.
-async fn query(
+///
+/// # Errors
+/// When it does not answer.
+pub async fn patiently<T, F, A>(
     app: &App,
     tenant: Uuid,
-    mut database: tenants::Database,
-    question: &str,
-    ids: &[Uuid],
-    vector: Option<Vector>,
-) -> Result<Vec<Passage>, Error> {
+    mut database: Database,
+    ask: F,
+) -> Result<T, Error>
+where
+    F: Fn(Database) -> A,
+    A: Future<Output = Result<T, sqlx::Error>>,
+{
     let started = Instant::now();
-    let passages = loop {
-        let asked = sql::passages(&database, question, ids, vector.as_ref());
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(passages)) => break passages,
+    loop {
+        match tokio::time::timeout(PATIENCE, ask(database)).await {
+            Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) if tenants::is_passing(&error) && started.elapsed() < PATIENCE => {
                 database = app.tenants.database(tenant).await?;
             }
             Ok(Err(error @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut))) => {
                 return Err(tenants::Error::Unreachable(error.into()).into());
             }
+            Ok(Err(sqlx::Error::RowNotFound)) => return Err(Error::NotFound),
             Ok(Err(error)) => return Err(Error::internal(error)),
             Err(late) => return Err(tenants::Error::Unreachable(late.into()).into()),
         }
-    };
-    app.metrics.search("query", started.elapsed());
-    Ok(passages)
+    }
 }
 
 /// A passage whose document went away in the meantime is no hit.
-fn hit(all: &[Searchable], passage: Passage) -> Option<Hit> {
+fn hit(all: &[Searchable], ranked: &Ranked, matched: &[String]) -> Option<Hit> {
+    let passage = &ranked.passage;
     let document = all.iter().find(|one| one.id == passage.document_id)?;
     let first = passage.page_first.unwrap_or(1);
     Some(Hit {
@@ -134,13 +207,14 @@ fn hit(all: &[Searchable], passage: Passage) -> Option<Hit> {
         title: document.title.clone(),
         page_first: first,
         page_last: passage.page_last.unwrap_or(first),
-        passage: marks::pieces(&passage.content, &passage.matched),
-        score: passage.score,
+        passage: marks::pieces(&passage.content, matched),
+        score: ranked.score,
     })
 }
 
 /// What the person should know about documents that are left out.
-fn not_searched(all: &[Searchable]) -> Vec<String> {
+#[must_use]
+pub fn not_searched(all: &[Searchable]) -> Vec<String> {
     let count = |state: Readiness| all.iter().filter(|one| one.state == state).count();
     let mut problems = Vec::new();
     if all.is_empty() {
@@ -181,7 +255,9 @@ mod tests {
         let one = |state: &Readiness| Searchable {
             id: Uuid::new_v4(),
             title: "t".to_owned(),
+            file_name: "t.pdf".to_owned(),
             state: *state,
+            passages: 1,
         };
         states.iter().map(one).collect()
     }
@@ -205,16 +281,18 @@ mod tests {
     #[test]
     fn a_hit_opens_at_its_page() {
         let all = documents(&[Readiness::Ready]);
-        let passage = |id: Uuid| Passage {
-            document_id: id,
-            page_first: Some(3),
-            page_last: None,
-            content: "a plan".to_owned(),
-            matched: vec!["plan".to_owned()],
+        let ranked = |id: Uuid| Ranked {
+            passage: sql::Candidate {
+                document_id: id,
+                page_first: Some(3),
+                content: "a plan".to_owned(),
+                ..sql::Candidate::default()
+            },
             score: 0.5,
         };
-        let found = hit(&all, passage(all[0].id)).unwrap();
+        let words = ["plan".to_owned()];
+        let found = hit(&all, &ranked(all[0].id), &words).unwrap();
         assert_eq!((found.page_first, found.page_last, found.passage.len()), (3, 3, 2));
-        assert!(hit(&all, passage(Uuid::new_v4())).is_none(), "its document is gone");
+        assert!(hit(&all, &ranked(Uuid::new_v4()), &[]).is_none(), "its document is gone");
     }
 }

@@ -1,8 +1,16 @@
 //! What all requests and workers share.
 
+use tokio_util::task::TaskTracker;
+
 use crate::{
-    args::Serve, auth::oidc::Provider, db::Changes, documents::Files, limits::Limits,
-    metrics::Metrics, models::Embeddings, tenants::Tenants,
+    args::Serve,
+    auth::oidc::Provider,
+    db::Changes,
+    documents::Files,
+    limits::Limits,
+    metrics::Metrics,
+    models::{Embeddings, chat::ChatModel},
+    tenants::Tenants,
 };
 
 /// Shared by everything in the process, behind an `Arc`.
@@ -19,6 +27,10 @@ pub struct App {
     pub files: Files,
     /// The embedding model.
     pub embeddings: Embeddings,
+    /// The chat model, where one is configured.
+    pub chat: Option<ChatModel>,
+    /// Answers that are being written.
+    pub answers: TaskTracker,
     /// The identity provider, where one is configured.
     pub provider: Option<Provider>,
     /// Who asked how often.

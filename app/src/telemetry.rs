@@ -13,6 +13,9 @@ use crate::args::{LogFormat, ProcessArgs};
 pub fn start(args: &ProcessArgs) -> Result<(), String> {
     let filter = EnvFilter::try_new(&args.log_filter)
         .map_err(|error| format!("--log-filter '{}': {error}", args.log_filter))?;
+    // It writes answers that it cannot read to the log; what people and documents say does not belong there.
+    let quiet = "async_openai=off".parse().map_err(|error| format!("--log-filter: {error}"))?;
+    let filter = filter.add_directive(quiet);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -32,7 +32,7 @@ pub use pools::{SESSION, is_passing};
 pub use remove::remove;
 
 /// The schema that this app's queries need; a database that is older is being upgraded by the operator.
-pub const LEAST_SCHEMA: i64 = 1;
+pub const LEAST_SCHEMA: i64 = 2;
 
 /// How long one request to Kubernetes may take.
 const PATIENCE: Duration = Duration::from_secs(10);

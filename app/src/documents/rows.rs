@@ -20,6 +20,7 @@ pub(super) struct Row {
     pub(super) bytes: i64,
     pub(super) sha256: Option<Vec<u8>>,
     pub(super) pages: Option<i32>,
+    pub(super) passages: Option<i32>,
     pub(super) stage: String,
     pub(super) done: i32,
     pub(super) total: Option<i32>,
@@ -32,7 +33,7 @@ pub(super) struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, title, file_name, blob_key, bytes, sha256, pages, stage, done, total, failure_words, \
+            "select id, title, file_name, blob_key, bytes, sha256, pages, passages, stage, done, total, failure_words, \
              embedding_model, to_char(created_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as created \
              from documents where tenant_id = $1 and stage <> 'deleting' ",
             $rest
@@ -114,6 +115,7 @@ mod tests {
             bytes: 1,
             sha256: Some(vec![0, 255]),
             pages: None,
+            passages: None,
             stage: stage.to_owned(),
             done: 0,
             total: None,

@@ -127,7 +127,9 @@ impl From<models::Error> for Trouble {
     fn from(error: models::Error) -> Self {
         match error {
             models::Error::Unavailable(_) => Self::waits(On::Model, error),
-            models::Error::Refused(_) => Self::failed(Failure::ModelRefused, error.to_string()),
+            models::Error::Refused(_) | models::Error::TooLong(_) => {
+                Self::failed(Failure::ModelRefused, error.to_string())
+            }
             models::Error::Dimensions { expected, got } => {
                 let given = i32::try_from(got).unwrap_or(i32::MAX);
                 Self::failed(Failure::ModelMismatch { stored: expected, given }, error.to_string())

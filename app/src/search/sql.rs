@@ -1,10 +1,11 @@
-//! The statement that finds passages in a tenant's database.
+//! The statement that finds candidates in a tenant's database, and the one that tells which of their words matched.
 //!
-//! In: the question, ids of documents, the question's vector where there is one. Out: passages, best first. The text of the
-//! statement is here and nowhere else; only the number of dimensions is written into it, everything else is bound.
+//! In: the question, ids of documents, the question's vector where there is one. Out: passages that are near in meaning or
+//! alike in words, with their places in both lists; [`super::rank`] puts them in order. The text of the statements is here and
+//! nowhere else; only the number of dimensions is written into it, everything else is bound.
 
 use pgvector::Vector;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::tenants::Database;
@@ -13,52 +14,93 @@ use crate::tenants::Database;
 const MOST_PLAIN: i32 = 2000;
 /// Passages that each way of searching contributes: `$3`.
 pub const EACH: i64 = 30;
-/// Passages in all: `$4`.
-pub const BEST: i64 = 10;
 
-/// A passage.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(super) struct Passage {
-    pub(super) document_id: Uuid,
-    pub(super) page_first: Option<i32>,
-    pub(super) page_last: Option<i32>,
-    pub(super) content: String,
-    /// The words of the content that the question's words match.
-    pub(super) matched: Vec<String>,
-    pub(super) score: f64,
+/// A passage that may answer.
+#[derive(Clone, Debug, Default, PartialEq, sqlx::FromRow)]
+pub struct Candidate {
+    /// Its id in the tenant's database.
+    pub id: i64,
+    /// Its document.
+    pub document_id: Uuid,
+    /// Its place in the document, from 0.
+    pub position: i32,
+    /// The page that it begins on; none where the document has none.
+    pub page_first: Option<i32>,
+    /// The page that it ends on.
+    pub page_last: Option<i32>,
+    /// Its text.
+    pub content: String,
+    /// Its place among the nearest in meaning, from 1.
+    pub near: Option<i64>,
+    /// Its place among those that hold the question's words, from 1.
+    pub alike: Option<i64>,
+    /// Cosine similarity to the question, up to 1; none without a vector.
+    pub similarity: Option<f64>,
+    /// How much of the question's words it holds, from 0 to 1, rare words counting more.
+    pub coverage: f64,
+}
+
+/// What is asked of a tenant's database.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The question, for its words.
+    pub words: &'a str,
+    /// Its vector, for its meaning.
+    pub vector: Option<&'a Vector>,
+    /// The documents to search in.
+    pub documents: &'a [Uuid],
+    /// About how many passages the tenant has: what is rare depends on it.
+    pub passages: i64,
 }
 
 /// Asks the tenant's database.
-pub(super) async fn passages(
+///
+/// # Errors
+/// When it does not answer.
+pub async fn candidates(
     database: &Database,
-    question: &str,
-    ids: &[Uuid],
-    vector: Option<&Vector>,
-) -> Result<Vec<Passage>, sqlx::Error> {
-    let text = statement(vector.map(|_| database.dimensions));
-    let pool: &PgPool = &database.pool;
-    let query = sqlx::query_as(AssertSqlSafe(text)).bind(question).bind(ids).bind(EACH).bind(BEST);
-    match vector {
-        Some(vector) => query.bind(vector).fetch_all(pool).await,
-        None => query.fetch_all(pool).await,
+    asked: Asked<'_>,
+) -> Result<Vec<Candidate>, sqlx::Error> {
+    let text = statement(asked.vector.map(|_| database.dimensions));
+    let query = sqlx::query_as(AssertSqlSafe(text))
+        .bind(asked.words)
+        .bind(asked.documents)
+        .bind(EACH)
+        .bind(asked.passages);
+    match asked.vector {
+        Some(vector) => query.bind(vector).fetch_all(&database.pool).await,
+        None => query.fetch_all(&database.pool).await,
     }
 }
 
+/// The words of passages that the question's words match, as they stand in the text, by the passages' ids.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn matched(
+    database: &Database,
+    question: &str,
+    ids: &[i64],
+) -> Result<Vec<(i64, Vec<String>)>, sqlx::Error> {
+    sqlx::query_as(MATCHED).bind(question).bind(ids).fetch_all(&database.pool).await
+}
+
 /// The statement, for vectors of so many dimensions or for words alone. $1 the question, $2 ids of documents, $3 [`EACH`],
-/// $4 [`BEST`], $5 the question's vector.
+/// $4 number of passages, $5 the question's vector.
 #[must_use]
 pub fn statement(dimensions: Option<i32>) -> String {
-    let (near, both) = match dimensions {
-        Some(dimensions) => {
-            let distance = distance(dimensions);
-            (
-                NEAR.replace("{distance}", &distance),
-                "select * from near union all select * from alike",
-            )
-        }
-        None => (String::new(), "select * from alike"),
+    let Some(dimensions) = dimensions else {
+        let chosen = "select id, null::bigint as near, place as alike from alike";
+        let rest = REST.replace("{chosen}", chosen).replace("{similarity}", "null::float8");
+        return format!("with {WORDS}, {ALIKE}, {rest}");
     };
-    format!("with {QUESTION}, {near} {ALIKE}, {}", BEST_OF.replace("{both}", both))
+    let distance = distance(dimensions);
+    let chosen =
+        "select id, near.place as near, alike.place as alike from near full join alike using (id)";
+    let similarity = format!("(1 - ({distance}))::float8");
+    let near = NEAR.replace("{distance}", &distance);
+    let rest = REST.replace("{chosen}", chosen).replace("{similarity}", &similarity);
+    format!("with {WORDS}, {near}, {ALIKE}, {rest}")
 }
 
 /// Exactly the index's expression: with any other, the database would read the whole table.
@@ -70,14 +112,28 @@ fn distance(dimensions: i32) -> String {
     }
 }
 
-/// Any of the question's words may match: a whole question asked for together would match nothing. Its lexemes are quoted
-/// one by one, so that no sign of the person's is an operator. A question of stop words alone has no lexemes: `words` is null
-/// then and matches nothing.
-const QUESTION: &str = r"question as (
+/// The question's words, each with its weight: a word that stands in few passages tells more than one that stands in many
+/// (inverse document frequency, as in BM25). Any of them may match: a whole question asked for together would match
+/// nothing. Words in more than a quarter of all passages do not choose, unless there are no others. Lexemes are quoted one by
+/// one, so that no sign of the person's is an operator. A question of stop words alone has none, and matches nothing.
+const WORDS: &str = r"words as (
+    select lexeme, query, hits, ln(1 + (greatest($4::bigint - hits, 0) + 0.5) / (hits + 0.5))::float8 as weight
+    from (
+        select lexeme, query, (select count(*) from embeddings where content_tsv @@ query) as hits
+        from (
+            select lexeme, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as query
+            from unnest(tsvector_to_array(to_tsvector('english', $1))) as lexeme
+        ) as asked
+    ) as counted
+),
+question as (
     select
-        array_agg(lexeme) as lexemes,
-        string_agg('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery as words
-    from unnest(tsvector_to_array(to_tsvector('english', $1))) as lexeme
+        coalesce(
+            string_agg(query::text, ' | ') filter (where hits > 0 and hits * 4 <= $4::bigint),
+            string_agg(query::text, ' | ')
+        )::tsquery as query,
+        nullif(sum(weight), 0) as weight
+    from words
 )";
 
 /// By meaning: the nearest vectors, by the index or by reading all, as the planner sees fit. It reckons the reading of long
@@ -91,38 +147,43 @@ const NEAR: &str = r"near as (
         order by {distance}
         limit $3
     ) as nearest
-),";
+)";
 
-/// By words: where the question's words stand often and close together.
+/// By words: those that hold the most telling of the question's words, close together.
 const ALIKE: &str = r"alike as (
-    select id, row_number() over (order by density desc, id) as place
+    select id, row_number() over (order by weight desc, density desc, id) as place
     from (
-        select id, ts_rank_cd(content_tsv, words) as density
+        select
+            id,
+            (select sum(words.weight) from words where content_tsv @@ words.query) as weight,
+            ts_rank_cd(content_tsv, question.query) as density
         from embeddings, question
-        where document_id = any($2) and content_tsv @@ words
-        order by density desc, id
+        where document_id = any($2) and content_tsv @@ question.query
+        order by 2 desc, 3 desc, id
         limit $3
     ) as densest
 )";
 
-/// Reciprocal rank fusion: what stands high in either list is good, what stands in both is better; 60 keeps a first place in
-/// one list from outweighing everything. Of each of the best, the words that match are told as they stand in the text.
-const BEST_OF: &str = r"fused as (
-    select id, sum(1.0 / (60 + place))::float8 as score
-    from ({both}) as ranked
-    group by id
-    order by score desc, id
-    limit $4
-)
+const REST: &str = r"chosen as ({chosen})
 select
-    document_id, page_first, page_last, content, score,
+    id, document_id, position, page_first, page_last, content, near, alike,
+    {similarity} as similarity,
+    coalesce(
+        (select sum(words.weight) from words where content_tsv @@ words.query) / (select weight from question),
+        0
+    )::float8 as coverage
+from chosen join embeddings using (id)
+order by near, alike, id";
+
+const MATCHED: &str = r"select
+    id,
     array(
         select distinct token
         from ts_parse('default', content)
-        where ts_lexize('english_stem', token) && (select lexemes from question)
+        where ts_lexize('english_stem', token) && tsvector_to_array(to_tsvector('english', $1))
     ) as matched
-from fused join embeddings using (id)
-order by score desc, id";
+from embeddings
+where id = any($2)";
 
 #[cfg(test)]
 mod tests {
@@ -141,7 +202,7 @@ mod tests {
     #[test]
     fn without_a_vector_words_are_searched_alone() {
         let text = statement(None);
-        assert!(!text.contains("near") && !text.contains("$5"), "{text}");
+        assert!(!text.contains("near as (") && !text.contains("$5"), "{text}");
         assert!(!statement(Some(384)).contains('{') && !text.contains('{'));
     }
 }

@@ -127,11 +127,13 @@ mod tests {
     #[test]
     fn a_tenant_is_ready_when_the_operator_says_so_and_names_a_secret() {
         let binding = json!({"name": "s", "revision": "1"});
-        let full =
-            object(json!({"conditions": ready("True"), "binding": binding, "schemaVersion": 1}));
+        let full = object(
+            json!({"conditions": ready("True"), "binding": binding, "schemaVersion": LEAST_SCHEMA}),
+        );
         assert_eq!(state(&full), TenantState::Ready { dimensions: 384 });
-        let old =
-            object(json!({"conditions": ready("True"), "binding": binding, "schemaVersion": 0}));
+        let old = object(
+            json!({"conditions": ready("True"), "binding": binding, "schemaVersion": LEAST_SCHEMA - 1}),
+        );
         assert_eq!(state(&old), TenantState::Upgrading);
         let unready = object(json!({"conditions": ready("False"), "binding": binding}));
         assert!(

@@ -1,0 +1,305 @@
+//! One answer, from the question to its last event.
+//!
+//! In: a question that was written down. Out: events to the browser and into the database, and the finished answer in the
+//! history. It runs by itself: a browser that goes away changes nothing. Each end is one of [`End`], said to the browser and
+//! kept the same.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{
+    begin::Begun,
+    buffer::{self, Sender},
+    citations::Cleaner,
+    find::{self, Found},
+    prompt, quote,
+    store::{self, End, Outcome},
+    wire::{self, Finish},
+};
+use crate::{
+    auth::Signed,
+    documents,
+    error::Error,
+    models::{
+        self,
+        chat::{Answering, ChatModel, Message, Piece},
+    },
+    state::App,
+};
+
+/// Keeping an answer is tried for so long.
+const KEEP: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(500);
+
+const NOT_ANSWERED: &str = "The documents do not seem to answer this.";
+const TRY: &str = "Ask in other words, or upload a document that does.";
+const NO_MODEL: &str =
+    "No chat model is configured: these are the passages that fit best, word for word.";
+const MODEL_AWAY: &str =
+    "The chat model does not answer: these are the passages that fit best, word for word.";
+
+/// What there is of an answer so far.
+#[derive(Default)]
+struct Draft {
+    text: String,
+    found: Found,
+    finish: Option<Finish>,
+    begun_text: bool,
+}
+
+impl Draft {
+    fn note(&self) -> Option<String> {
+        (!self.found.notes.is_empty()).then(|| self.found.notes.join(" "))
+    }
+}
+
+/// Begins to write an answer; its events, as they come.
+pub(super) fn write(
+    app: &Arc<App>,
+    signed: &Signed,
+    begun: Begun,
+    pool: PgPool,
+) -> mpsc::UnboundedReceiver<String> {
+    let (live, events) = mpsc::unbounded_channel();
+    let (app, tenant) = (app.clone(), signed.tenant);
+    let tasks = app.answers.clone();
+    tasks.spawn(async move { whole(&app, tenant, &begun, &pool, Sender::new(live)).await });
+    events
+}
+
+async fn whole(app: &App, tenant: Uuid, begun: &Begun, pool: &PgPool, sender: Sender) {
+    let started = Instant::now();
+    let (mut draft, mut next) = (Draft::default(), 0);
+    let end = tokio::select! {
+        biased;
+        end = compose(app, tenant, begun, &sender, &mut draft) => end,
+        () = buffer::write_down(pool, &begun.place, &sender, &mut next) => End::Stopped,
+    };
+    close_text(&sender, &mut draft);
+    app.metrics.answer(end.state(), started.elapsed());
+    let last = match &end {
+        End::Done => wire::finish(draft.finish.unwrap_or(Finish::Stop)),
+        End::Stopped => wire::abort(),
+        End::Failed(words) => wire::error(words),
+    };
+    let note = draft.note();
+    let outcome = Outcome { text: draft.text, sources: draft.found.sources, note, end };
+    // Whoever reads later must find the end in the buffer; whoever asks next must find the answer ended.
+    sender.keep(&last);
+    if !keep(pool, begun, &outcome, &sender, &mut next).await {
+        let words = "This answer could not be saved: your database does not answer.";
+        sender.tell(&[wire::note(words)]);
+    }
+    sender.tell(&last);
+}
+
+async fn keep(
+    pool: &PgPool,
+    begun: &Begun,
+    outcome: &Outcome,
+    sender: &Sender,
+    next: &mut i32,
+) -> bool {
+    let place = (begun.place.conversation.as_str(), begun.place.message.as_str());
+    let trying = async {
+        loop {
+            let kept = async {
+                buffer::flush(pool, &begun.place, sender, next).await?;
+                store::finish(pool, place, outcome).await
+            };
+            match kept.await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "an answer cannot be kept just now");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(KEEP, trying).await.is_ok()
+}
+
+async fn compose(
+    app: &App,
+    tenant: Uuid,
+    begun: &Begun,
+    sender: &Sender,
+    draft: &mut Draft,
+) -> End {
+    let model = app.chat.as_ref();
+    let place = &begun.place;
+    let name = model.map(ChatModel::name);
+    sender.send(&wire::start(&place.message, &place.conversation, &begun.title, name));
+    sender.send(&wire::start_step());
+    sender.send(&wire::status("searching", "Searching your documents…"));
+    let started = Instant::now();
+    match sources(app, tenant, begun).await {
+        Ok(found) => draft.found = found,
+        Err(error) => return End::Failed(error.to_string()),
+    }
+    app.metrics.answer_stage("sources", started.elapsed());
+    wire::sources(&draft.found.sources).iter().for_each(|part| sender.send(part));
+    if draft.found.sources.is_empty() {
+        say_notes(sender, draft);
+        say(sender, draft, &format!("{NOT_ANSWERED} {TRY}"));
+        return End::Done;
+    }
+    let Some(model) = model else {
+        return passages(sender, draft, begun, NO_MODEL);
+    };
+    say_notes(sender, draft);
+    sender.send(&wire::status("writing", "Writing an answer…"));
+    let limit = app.args.chat.chat_seconds;
+    match tokio::time::timeout(limit, by_model(app, model, begun, sender, draft)).await {
+        Ok(Ok(())) => End::Done,
+        // Nothing was said yet: the passages themselves are better than no answer.
+        Ok(Err(_)) | Err(_) if !draft.begun_text => passages(sender, draft, begun, MODEL_AWAY),
+        Ok(Err(_)) => End::Failed("The answer broke off. Try again.".to_owned()),
+        Err(_) => {
+            let seconds = limit.as_secs_f64();
+            End::Failed(format!("The answer took longer than {seconds} seconds. Try again."))
+        }
+    }
+}
+
+async fn sources(app: &App, tenant: Uuid, begun: &Begun) -> Result<Found, Error> {
+    let mut documents = documents::searchable(app, tenant).await?;
+    if let Some(only) = begun.document {
+        documents.retain(|one| one.id == only);
+        if documents.is_empty() {
+            return Err(Error::Conflict(
+                "The document of this conversation was deleted. Begin a new one.".to_owned(),
+            ));
+        }
+    }
+    find::find(app, tenant, begun, &documents).await
+}
+
+/// An answer of the documents' own words.
+fn passages(sender: &Sender, draft: &mut Draft, begun: &Begun, why: &str) -> End {
+    draft.found.notes.insert(0, why.to_owned());
+    say_notes(sender, draft);
+    let sources = &draft.found.sources;
+    let text = if draft.found.is_summary {
+        quote::overview(sources)
+    } else {
+        quote::quotations(&begun.question, &sources[..draft.found.strong.min(sources.len())])
+    };
+    say(sender, draft, &text);
+    End::Done
+}
+
+/// An answer of the model's; fewer sources where it takes less than it was given.
+async fn by_model(
+    app: &App,
+    model: &ChatModel,
+    begun: &Begun,
+    sender: &Sender,
+    draft: &mut Draft,
+) -> Result<(), models::Error> {
+    let args = &app.args.chat;
+    let (context, most) = (args.chat_context_tokens as usize, args.chat_answer_tokens);
+    let history = prompt::room(context, most as usize, &begun.question).history;
+    let (mut given, mut history) = (draft.found.sources.len(), history);
+    let started = Instant::now();
+    let answering = loop {
+        let (sources, is_summary) = (&draft.found.sources[..given], draft.found.is_summary);
+        let messages =
+            prompt::answer(&begun.question, &begun.history, sources, history, is_summary);
+        match open(model, &messages, most).await {
+            Err(models::Error::TooLong(_)) if given > 1 => {
+                tracing::warn!(sources = given, "a prompt was too long; see --chat-context-tokens");
+                (given, history) = (given / 2, history / 2);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the chat model failed");
+                return Err(error);
+            }
+            Ok(answering) => break answering,
+        }
+    };
+    stream(answering, given, sender, draft, || {
+        app.metrics.answer_stage("first_text", started.elapsed())
+    })
+    .await
+    .inspect_err(|error| tracing::warn!(%error, "the chat model failed in the middle"))
+}
+
+async fn open(
+    model: &ChatModel,
+    messages: &[Message],
+    most: u32,
+) -> Result<Answering, models::Error> {
+    model.stream(messages, most).await
+}
+
+async fn stream(
+    mut answering: Answering,
+    given: usize,
+    sender: &Sender,
+    draft: &mut Draft,
+    first: impl Fn(),
+) -> Result<(), models::Error> {
+    let mut cleaner = Cleaner::new(given);
+    loop {
+        let finish = match answering.next().await? {
+            Piece::Text(text) => {
+                if !draft.begun_text {
+                    first();
+                }
+                say(sender, draft, &cleaner.push(&text));
+                continue;
+            }
+            Piece::Stop => Finish::Stop,
+            Piece::Length => Finish::Length,
+            Piece::Filtered => Finish::ContentFilter,
+        };
+        say(sender, draft, &cleaner.finish());
+        draft.finish = Some(finish);
+        let words = match finish {
+            Finish::Stop => None,
+            Finish::Length => Some("The answer was cut off: it reached its longest length."),
+            Finish::ContentFilter => {
+                Some("The provider of the chat model kept back a part of the answer.")
+            }
+        };
+        if let Some(words) = words {
+            draft.found.notes.push(words.to_owned());
+            say_notes(sender, draft);
+        }
+        if draft.text.trim().is_empty() {
+            return Err(models::Error::Unavailable("it said nothing".to_owned()));
+        }
+        return Ok(());
+    }
+}
+
+fn say(sender: &Sender, draft: &mut Draft, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if !draft.begun_text {
+        sender.send(&wire::text_start());
+        draft.begun_text = true;
+    }
+    sender.send(&wire::text_delta(text));
+    draft.text.push_str(text);
+}
+
+fn close_text(sender: &Sender, draft: &mut Draft) {
+    if draft.begun_text {
+        sender.send(&wire::text_end(&draft.text, &draft.found.sources));
+    }
+}
+
+fn say_notes(sender: &Sender, draft: &Draft) {
+    if let Some(words) = draft.note() {
+        sender.send(&wire::note(&words));
+    }
+}

@@ -1,0 +1,234 @@
+//! The beginning of an answer: what is asked is written down before anybody answers it.
+//!
+//! In: what a browser asked for. Out: the question with what was said before, and the place of its answer. One transaction: a
+//! question is there with its answer's place or not at all, and a conversation never has two answers under way.
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::{
+    buffer::Place,
+    request::{self, Asked, What},
+    store::{self, Said},
+};
+
+/// Most conversations of one tenant, and most messages of one conversation.
+const CONVERSATIONS: i64 = 2000;
+const MESSAGES: i32 = 1000;
+
+/// An answer that is to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    pub(super) place: Place,
+    pub(super) title: String,
+    pub(super) document: Option<Uuid>,
+    pub(super) question: String,
+    pub(super) history: Vec<Said>,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("there is no such conversation or message")]
+    Missing,
+    #[error("An answer is being written in this conversation. Stop it, or wait for its end.")]
+    Busy,
+    #[error("There is no question to answer yet. Write one.")]
+    Nothing,
+    #[error("{0}")]
+    Full(&'static str),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Writes the question down, and that it is being answered.
+pub(super) async fn begin(
+    pool: &PgPool,
+    user: Uuid,
+    asked: &Asked,
+    model: Option<&str>,
+) -> Result<Begun, Refused> {
+    let mut session = pool.begin().await?;
+    let id = asked.conversation.as_str();
+    if let What::Question { id: _, text, replaces: None } = &asked.what {
+        create(&mut session, user, asked, text).await?;
+    }
+    let found: Option<(String, Option<Uuid>)> = sqlx::query_as(
+        "select title, document_id from conversations where id = $1 and user_id = $2 for update",
+    )
+    .bind(id)
+    .bind(user)
+    .fetch_optional(&mut *session)
+    .await?;
+    let (title, document) = found.ok_or(Refused::Missing)?;
+    store::give_up(&mut session, id).await?;
+    let busy =
+        "select exists (select from messages where conversation_id = $1 and state = 'answering')";
+    if sqlx::query_scalar(busy).bind(id).fetch_one(&mut *session).await? {
+        return Err(Refused::Busy);
+    }
+    // Readers of earlier answers have theirs.
+    sqlx::query("delete from answer_pieces where conversation_id = $1")
+        .bind(id)
+        .execute(&mut *session)
+        .await?;
+    let (question, place) = match &asked.what {
+        What::Question { id: own, text, replaces } => {
+            let place = ask(&mut session, id, own.as_deref(), (text, replaces.as_deref())).await?;
+            (text.clone(), place)
+        }
+        What::Again { answer } => again(&mut session, id, answer.as_deref()).await?,
+    };
+    if place >= MESSAGES {
+        return Err(Refused::Full("This conversation is very long. Begin a new one."));
+    }
+    let message = format!("a-{}", Uuid::new_v4().simple());
+    sqlx::query(
+        "insert into messages (conversation_id, id, place, role, state, model) values ($1, $2, $3, 'assistant', 'answering', $4)",
+    )
+    .bind(id)
+    .bind(&message)
+    .bind(place + 1)
+    .bind(model)
+    .execute(&mut *session)
+    .await?;
+    sqlx::query("update conversations set updated_at = now() where id = $1")
+        .bind(id)
+        .execute(&mut *session)
+        .await?;
+    let history = store::history(&mut session, id, place).await?;
+    session.commit().await?;
+    let place = Place { conversation: id.to_owned(), message };
+    Ok(Begun { place, title, document, question, history })
+}
+
+async fn create(
+    session: &mut PgConnection,
+    user: Uuid,
+    asked: &Asked,
+    question: &str,
+) -> Result<(), Refused> {
+    let made = sqlx::query(
+        "insert into conversations (id, user_id, document_id, title) values ($1, $2, $3, $4) on conflict (id) do nothing",
+    )
+    .bind(&asked.conversation)
+    .bind(user)
+    .bind(asked.document)
+    .bind(request::title(question))
+    .execute(&mut *session)
+    .await?;
+    if made.rows_affected() == 0 {
+        return Ok(());
+    }
+    let count: i64 =
+        sqlx::query_scalar("select count(*) from conversations").fetch_one(session).await?;
+    if count > CONVERSATIONS {
+        return Err(Refused::Full("You have very many conversations. Delete some first."));
+    }
+    Ok(())
+}
+
+/// The place of a new question, in the place of an older one where it replaces that.
+async fn ask(
+    session: &mut PgConnection,
+    conversation: &str,
+    own: Option<&str>,
+    (text, replaces): (&str, Option<&str>),
+) -> Result<i32, Refused> {
+    // The same id twice is the same question, sent again.
+    let old = match replaces.or(own) {
+        Some(id) => place_of(session, conversation, id, "user").await?,
+        None => None,
+    };
+    if replaces.is_some() && old.is_none() {
+        return Err(Refused::Missing);
+    }
+    let place = match old {
+        Some(place) => {
+            remove_from(session, conversation, place).await?;
+            place
+        }
+        None => next_place(session, conversation).await?,
+    };
+    let own = own
+        .or(replaces)
+        .map_or_else(|| format!("q-{}", Uuid::new_v4().simple()), ToOwned::to_owned);
+    let taken = place_of(session, conversation, &own, "assistant").await?.is_some();
+    let own = if taken { format!("q-{}", Uuid::new_v4().simple()) } else { own };
+    sqlx::query("insert into messages (conversation_id, id, place, role, content) values ($1, $2, $3, 'user', $4)")
+        .bind(conversation)
+        .bind(own)
+        .bind(place)
+        .bind(text)
+        .execute(session)
+        .await?;
+    Ok(place)
+}
+
+/// The question whose answer is to be written anew, and its place.
+async fn again(
+    session: &mut PgConnection,
+    conversation: &str,
+    answer: Option<&str>,
+) -> Result<(String, i32), Refused> {
+    let before = match answer {
+        Some(id) => match place_of(session, conversation, id, "assistant").await? {
+            Some(place) => place,
+            // Some clients name the question instead.
+            None => {
+                let place = place_of(session, conversation, id, "user").await?;
+                place.ok_or(Refused::Missing)? + 1
+            }
+        },
+        None => next_place(session, conversation).await?,
+    };
+    let question: Option<(String, i32)> = sqlx::query_as(
+        "select content, place from messages where conversation_id = $1 and role = 'user' and place < $2
+         order by place desc limit 1",
+    )
+    .bind(conversation)
+    .bind(before)
+    .fetch_optional(&mut *session)
+    .await?;
+    let (text, place) = question.ok_or(Refused::Nothing)?;
+    remove_from(session, conversation, place + 1).await?;
+    Ok((text, place))
+}
+
+async fn place_of(
+    session: &mut PgConnection,
+    conversation: &str,
+    id: &str,
+    role: &str,
+) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar(
+        "select place from messages where conversation_id = $1 and id = $2 and role = $3",
+    )
+    .bind(conversation)
+    .bind(id)
+    .bind(role)
+    .fetch_optional(session)
+    .await
+}
+
+async fn next_place(session: &mut PgConnection, conversation: &str) -> sqlx::Result<i32> {
+    sqlx::query_scalar(
+        "select coalesce(max(place) + 1, 0) from messages where conversation_id = $1",
+    )
+    .bind(conversation)
+    .fetch_one(session)
+    .await
+}
+
+async fn remove_from(
+    session: &mut PgConnection,
+    conversation: &str,
+    place: i32,
+) -> sqlx::Result<()> {
+    sqlx::query("delete from messages where conversation_id = $1 and place >= $2")
+        .bind(conversation)
+        .bind(place)
+        .execute(session)
+        .await
+        .map(drop)
+}

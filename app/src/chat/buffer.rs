@@ -1,0 +1,208 @@
+//! What has been sent of an answer, kept in the tenant's database while it is written.
+//!
+//! In: events of whoever writes the answer. Out: the same events, from the first on, for readers who come later or by another
+//! process. The writer shows that it lives, and hears there that it is to stop. Nothing but the database connects the two.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{Stream, stream};
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::wire;
+
+/// How often what is new is written down, and looked for.
+const EVERY: Duration = Duration::from_millis(250);
+/// A writer that said nothing for so long is gone.
+const LOST: Duration = Duration::from_secs(15);
+
+/// Where the events of one answer go: to the browser that asked, as long as it listens, and into the database.
+pub(super) struct Sender {
+    live: mpsc::UnboundedSender<String>,
+    unwritten: Mutex<Vec<String>>,
+}
+
+impl Sender {
+    pub(super) fn new(live: mpsc::UnboundedSender<String>) -> Self {
+        Self { live, unwritten: Mutex::default() }
+    }
+
+    /// To the browser at once, to the database soon.
+    pub(super) fn send(&self, event: &Value) {
+        let text = event.to_string();
+        // A browser that is gone changes nothing.
+        let _ = self.live.send(text.clone());
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// To the database only.
+    pub(super) fn keep(&self, events: &[Value]) {
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.extend(events.iter().map(Value::to_string));
+    }
+
+    /// To the browser only.
+    pub(super) fn tell(&self, events: &[Value]) {
+        events.iter().for_each(|event| drop(self.live.send(event.to_string())));
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put_back(&self, mut events: Vec<String>) {
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        events.append(&mut unwritten);
+        *unwritten = events;
+    }
+}
+
+/// An answer, by its conversation and its own id.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) conversation: String,
+    pub(super) message: String,
+}
+
+/// Writes events down until somebody asks to stop, or the answer is not wanted any more.
+pub(super) async fn write_down(pool: &PgPool, place: &Place, sender: &Sender, next: &mut i32) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        match flush(pool, place, sender, next).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The browser that listens gets its answer all the same.
+            Err(error) => tracing::debug!(%error, "an answer cannot be written down just now"),
+        }
+    }
+}
+
+/// Writes down what is new; whether the answer is still wanted.
+pub(super) async fn flush(
+    pool: &PgPool,
+    place: &Place,
+    sender: &Sender,
+    next: &mut i32,
+) -> sqlx::Result<bool> {
+    let events = sender.take();
+    let written = tokio::time::timeout(LOST / 3, write(pool, place, &events, *next)).await;
+    match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+        Ok(wanted) => {
+            *next += 1;
+            Ok(wanted)
+        }
+        Err(error) => {
+            sender.put_back(events);
+            Err(error)
+        }
+    }
+}
+
+async fn write(pool: &PgPool, place: &Place, events: &[String], next: i32) -> sqlx::Result<bool> {
+    // Written again after a lost reply, it is the same row. No message, no piece: it was replaced or deleted.
+    let stop: Option<bool> = sqlx::query_scalar(
+        "with alive as (
+            update messages set alive_at = now()
+            where conversation_id = $1 and id = $2 and state = 'answering' returning stop_requested
+         ), piece as (
+            insert into answer_pieces (conversation_id, message_id, place, events)
+            select $1, $2, $3, $4 from alive where $4 <> ''
+            on conflict (conversation_id, message_id, place) do update set events = excluded.events
+         )
+         select stop_requested from alive",
+    )
+    .bind(&place.conversation)
+    .bind(&place.message)
+    .bind(next)
+    .bind(events.join("\n"))
+    .fetch_optional(pool)
+    .await?;
+    Ok(stop == Some(false))
+}
+
+/// The answer of a conversation that is being written, if there is one.
+pub(super) async fn running(pool: &PgPool, conversation: &str) -> sqlx::Result<Option<Place>> {
+    let message: Option<String> = sqlx::query_scalar(
+        "select id from messages where conversation_id = $1 and state = 'answering' and alive_at > now() - $2 * interval '1 second'",
+    )
+    .bind(conversation)
+    .bind(LOST.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    Ok(message.map(|message| Place { conversation: conversation.to_owned(), message }))
+}
+
+struct Reader {
+    pool: PgPool,
+    place: Place,
+    next: i32,
+    ready: std::collections::VecDeque<String>,
+    heard: Instant,
+    ended: bool,
+}
+
+/// Its events from the first on, those that are still to come included. Every such stream ends with a last event.
+pub(super) fn follow(pool: PgPool, place: Place) -> impl Stream<Item = String> + Send {
+    let ready = std::collections::VecDeque::new();
+    let reader = Reader { pool, place, next: 0, ready, heard: Instant::now(), ended: false };
+    stream::unfold(reader, |mut reader| async move {
+        let event = reader.event().await?;
+        Some((event, reader))
+    })
+}
+
+impl Reader {
+    async fn event(&mut self) -> Option<String> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                self.ended |= wire::is_last(&event);
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            match self.read().await {
+                Ok(true) => self.heard = Instant::now(),
+                Ok(false) | Err(_) if self.heard.elapsed() > LOST => {
+                    let words = "The answer broke off. Reload the page and try again.";
+                    self.ready.extend(wire::error(words).iter().map(Value::to_string));
+                }
+                Ok(false) => tokio::time::sleep(EVERY).await,
+                Err(error) => {
+                    tracing::debug!(%error, "an answer cannot be read just now");
+                    tokio::time::sleep(EVERY).await;
+                }
+            }
+        }
+    }
+
+    /// Takes in what is new; whether the writer lives.
+    async fn read(&mut self) -> sqlx::Result<bool> {
+        let pieces: Vec<(i32, String)> = sqlx::query_as(
+            "select place, events from answer_pieces
+             where conversation_id = $1 and message_id = $2 and place >= $3 order by place",
+        )
+        .bind(&self.place.conversation)
+        .bind(&self.place.message)
+        .bind(self.next)
+        .fetch_all(&self.pool)
+        .await?;
+        for (place, events) in &pieces {
+            self.next = place + 1;
+            self.ready.extend(events.lines().map(ToOwned::to_owned));
+        }
+        if !pieces.is_empty() {
+            return Ok(true);
+        }
+        let alive = running(&self.pool, &self.place.conversation).await?;
+        let lives = alive.is_some_and(|place| place.message == self.place.message);
+        if lives {
+            tokio::time::sleep(EVERY).await;
+        }
+        Ok(lives)
+    }
+}

@@ -1,0 +1,171 @@
+//! The sources of an answer.
+//!
+//! In: a question that was begun. Out: sources, how many of them are strong, and what the person should know. Where the documents
+//! do not seem to answer there are none, and no model is asked.
+
+use uuid::Uuid;
+
+use super::{
+    begin::Begun,
+    on_database,
+    plan::{self, Plan},
+    prompt::{self, Room},
+    sources::{self, BEST, Source},
+    whole,
+};
+use crate::{
+    documents::{Readiness, Searchable},
+    error::Error,
+    models::chat::ChatModel,
+    search::{self, Question, rank::Ranked},
+    state::App,
+};
+
+/// A source is strong when it is nearly as relevant as the best.
+const STRONG: f64 = 0.85;
+/// The neighbours of so many of the best are read as well.
+const WITH_NEIGHBOURS: usize = 2;
+/// Tokens of a passage, for how many fit.
+const PASSAGE: usize = 300;
+/// Most passages of a summary.
+const SPREAD: usize = 40;
+/// A question is rewritten within this time, or asked as it is.
+const REWRITE: std::time::Duration = std::time::Duration::from_secs(10);
+const REWRITE_TOKENS: u32 = 120;
+
+/// What an answer can stand on.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) sources: Vec<Source>,
+    /// The first so many answer most likely.
+    pub(super) strong: usize,
+    pub(super) is_summary: bool,
+    /// What the person should know.
+    pub(super) notes: Vec<String>,
+}
+
+/// Finds sources for a question among these documents.
+///
+/// # Errors
+/// When the tenant's database does not answer.
+pub(super) async fn find(
+    app: &App,
+    tenant: Uuid,
+    begun: &Begun,
+    documents: &[Searchable],
+) -> Result<Found, Error> {
+    let args = &app.args.chat;
+    let (context, answer) = (args.chat_context_tokens as usize, args.chat_answer_tokens as usize);
+    let room = prompt::room(context, answer, &begun.question);
+    if plan::plan(&begun.question) == Plan::Whole {
+        return summary(app, tenant, documents, room).await;
+    }
+    let asked = standalone(app, begun, room).await;
+    let question = Question { meaning: &asked.meaning, words: &asked.words };
+    let found = search::passages(app, tenant, question, documents).await?;
+    let relevance = found.ranked.iter().take(BEST).map(Ranked::relevance).fold(0.0, f64::max);
+    tracing::debug!(relevance, floor = args.relevance_floor, "searched for a question");
+    if relevance < args.relevance_floor {
+        return Ok(Found { notes: found.problems, ..Found::default() });
+    }
+    let mut chosen: Vec<_> = found.ranked.iter().take(BEST).map(|one| &one.passage).collect();
+    let strong = found.ranked.iter().take(BEST);
+    let strong = strong.take_while(|one| one.relevance() >= relevance * STRONG).count().max(1);
+    let around = around(app, tenant, &chosen).await;
+    let known: Vec<i64> = chosen.iter().map(|passage| passage.id).collect();
+    chosen.extend(around.iter().filter(|passage| !known.contains(&passage.id)));
+    let most = if app.chat.is_some() { chosen.len() } else { BEST };
+    let sources = sources::choose(chosen, documents, most, room.sources);
+    Ok(Found { sources, strong, is_summary: false, notes: found.problems })
+}
+
+/// Neighbours of the best, for a model; without them an answer is poorer, but there is one.
+async fn around(
+    app: &App,
+    tenant: Uuid,
+    best: &[&search::sql::Candidate],
+) -> Vec<search::sql::Candidate> {
+    if app.chat.is_none() {
+        return Vec::new();
+    }
+    let best = &best[..best.len().min(WITH_NEIGHBOURS)];
+    let asking = |database: crate::tenants::Database| async move {
+        whole::neighbours(&database.pool, best).await
+    };
+    on_database(app, tenant, asking).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "an answer goes without its sources' neighbours");
+        Vec::new()
+    })
+}
+
+async fn summary(
+    app: &App,
+    tenant: Uuid,
+    documents: &[Searchable],
+    room: Room,
+) -> Result<Found, Error> {
+    let ready = documents.iter().filter(|one| one.state == Readiness::Ready);
+    let ids: Vec<Uuid> = ready.clone().map(|one| one.id).collect();
+    let all: i64 = ready.map(|one| i64::from(one.passages)).sum();
+    let notes = search::not_searched(documents);
+    if ids.is_empty() {
+        return Ok(Found { notes, ..Found::default() });
+    }
+    let most = (room.sources / PASSAGE).clamp(1, SPREAD);
+    let parts = i32::try_from(most).unwrap_or(1);
+    let asking = |database: crate::tenants::Database| {
+        let ids = &ids;
+        async move { whole::passages(&database.pool, ids, parts).await }
+    };
+    let passages = on_database(app, tenant, asking).await?;
+    let sources = sources::choose(&passages, documents, SPREAD, room.sources);
+    let mut notes = notes;
+    let read = i64::try_from(sources.len()).unwrap_or(i64::MAX);
+    if read < all {
+        notes.push(format!("This is drawn from {read} of {all} passages, taken from all over."));
+    }
+    Ok(Found { strong: sources.len(), sources, is_summary: true, notes })
+}
+
+/// A question that can be searched for.
+struct Standalone {
+    meaning: String,
+    words: String,
+}
+
+/// The question with what it leans on put in: by the model, or, without one, with the question before.
+async fn standalone(app: &App, begun: &Begun, room: Room) -> Standalone {
+    let question = begun.question.as_str();
+    let before = begun.history.iter().rev().find(|said| said.by_person);
+    let Some(before) = before else {
+        return Standalone { meaning: question.to_owned(), words: question.to_owned() };
+    };
+    if let Some(model) = &app.chat
+        && let Some(meaning) = rewritten(model, begun, room).await
+    {
+        // The model may have lost a word that counts.
+        return Standalone { words: format!("{meaning} {question}"), meaning };
+    }
+    let both = if plan::leans(question) {
+        format!("{} {question}", before.text)
+    } else {
+        question.to_owned()
+    };
+    Standalone { meaning: both.clone(), words: both }
+}
+
+async fn rewritten(model: &ChatModel, begun: &Begun, room: Room) -> Option<String> {
+    let messages = prompt::rewrite(&begun.question, &begun.history, room.history);
+    match model.complete(&messages, REWRITE_TOKENS, REWRITE).await {
+        Ok(text) => {
+            let line = text.trim().trim_matches('"').to_owned();
+            // Several lines are no question, and neither is a speech.
+            let usable = !line.is_empty() && !line.contains('\n') && line.len() < 600;
+            usable.then_some(line)
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a question is searched for as it was asked");
+            None
+        }
+    }
+}

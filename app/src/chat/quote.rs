@@ -1,0 +1,129 @@
+//! An answer without a model: the sentences of the best passages that fit the question best, word for word.
+//!
+//! In: the question and its sources. Out: quotations with their citations. Nothing is said that does not stand there. Pure.
+
+use std::collections::HashSet;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::sources::Source;
+
+/// Sources that are quoted for a question.
+const QUOTED: usize = 3;
+/// Sentences of one source.
+const SENTENCES: usize = 2;
+/// A quotation is cut after so many characters.
+const LONGEST: usize = 400;
+/// Words that share so many first letters are taken for forms of one.
+const STEM: usize = 5;
+
+/// Quotations from those sources, best first.
+pub(super) fn quotations(question: &str, sources: &[Source]) -> String {
+    let asked = stems(question);
+    let lines = sources.iter().take(QUOTED).map(|source| {
+        let quoted = best_sentences(&asked, &source.quote);
+        format!("- “{}” [{}]", quoted, source.n)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// First sentences from all over the documents, in the order of the sources.
+pub(super) fn overview(sources: &[Source]) -> String {
+    let lines = sources.iter().map(|source| {
+        let first = sentences(&source.quote).into_iter().next().unwrap_or_default();
+        format!("- “{}” [{}]", shortened(&first), source.n)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The sentence with most of the question's words, and its neighbour, as they stand.
+fn best_sentences(asked: &HashSet<String>, text: &str) -> String {
+    let all = sentences(text);
+    let fit = |sentence: &String| {
+        let words = stems(sentence);
+        // Of two that hold as many, the shorter one is to the point.
+        (words.intersection(asked).count() * 1000).saturating_sub(sentence.len() / 10)
+    };
+    let best = all.iter().enumerate().max_by_key(|(at, sentence)| (fit(sentence), usize::MAX - at));
+    let Some((at, _)) = best else {
+        return shortened(text);
+    };
+    let mut quoted = String::new();
+    for sentence in all.iter().skip(at).take(SENTENCES) {
+        if !quoted.is_empty() && quoted.chars().count() + sentence.chars().count() > LONGEST {
+            break;
+        }
+        if !quoted.is_empty() {
+            quoted.push(' ');
+        }
+        quoted.push_str(sentence);
+    }
+    shortened(&quoted)
+}
+
+/// Sentences in one line each. A line break inside a passage may be a row of a table, so it ends one as well where the next begins
+/// with a capital or a number.
+fn sentences(text: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for block in text.split("\n\n") {
+        for sentence in block.split_sentence_bounds() {
+            let line = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+            if line.chars().any(char::is_alphanumeric) {
+                all.push(line);
+            }
+        }
+    }
+    all
+}
+
+fn stems(text: &str) -> HashSet<String> {
+    let words = text.unicode_words().map(|word| word.to_lowercase());
+    words
+        .filter(|word| word.chars().count() > 2)
+        .map(|word| word.chars().take(STEM).collect())
+        .collect()
+}
+
+fn shortened(text: &str) -> String {
+    // A quotation in a line of its own must stay one, and its own brackets are no citations.
+    let text: String =
+        text.replace(['[', ']'], "|").split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    let cut: String = text.chars().take(LONGEST).collect();
+    let end = cut.rfind(' ').unwrap_or(cut.len());
+    format!("{} …", &cut[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sources::tests::source, *};
+
+    #[test]
+    fn the_sentence_that_fits_is_quoted() {
+        let text = "The office opens at nine. The warranty lasts 24 months from delivery.\nIt covers parts. Lunch is at noon.";
+        let said = quotations("How long does the warranty last?", &[source(1, text)]);
+        assert_eq!(said, "- “The warranty lasts 24 months from delivery. It covers parts.” [1]");
+    }
+
+    #[test]
+    fn odd_text_is_quoted_all_the_same() {
+        assert_eq!(quotations("x", &[]), "");
+        assert_eq!(quotations("x", &[source(1, "…")]), "- “…” [1]");
+        let brackets = quotations("value", &[source(2, "The value [1] is 5.")]);
+        assert_eq!(brackets, "- “The value |1| is 5.” [2]");
+        let long = quotations("x", &[source(1, &"word ".repeat(300))]);
+        assert!(
+            long.chars().count() < LONGEST + 20 && long.ends_with("… ” [1]")
+                || long.contains(" …” [1]"),
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn an_overview_takes_the_first_of_each() {
+        let said = overview(&[source(1, "One. Two."), source(2, "Three. Four.")]);
+        assert_eq!(said, "- “One.” [1]\n- “Three.” [2]");
+    }
+}

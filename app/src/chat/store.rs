@@ -1,0 +1,247 @@
+//! Conversations and their messages, in the tenant's own database.
+//!
+//! In: a member of the tenant, ids that browsers chose. Out: rows. Whatever another member's is looks as if it were not there.
+//! What belongs together changes in one transaction.
+
+use sqlx::{PgConnection, PgPool, types::Json};
+use uuid::Uuid;
+
+use super::sources::Source;
+
+/// Conversations that a list shows.
+const LISTED: i64 = 200;
+/// Messages that count as history.
+const HISTORY: i64 = 12;
+
+/// A line of the list.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Conversation {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) document_id: Option<Uuid>,
+    pub(super) updated: String,
+}
+
+/// Something that was said, as the model is told.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Said {
+    pub(super) by_person: bool,
+    pub(super) text: String,
+}
+
+/// A message.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) role: String,
+    pub(super) content: String,
+    pub(super) sources: Json<Vec<Source>>,
+    pub(super) note: Option<String>,
+    pub(super) state: String,
+    pub(super) failure_words: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) feedback: i16,
+    pub(super) created: String,
+}
+
+impl Message {
+    pub(super) fn by_person(&self) -> bool {
+        self.role == "user"
+    }
+}
+
+/// How an answer ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Whole.
+    Done,
+    /// Somebody asked to stop.
+    Stopped,
+    /// It failed, and why, in words for the person.
+    Failed(String),
+}
+
+impl End {
+    pub(super) fn state(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn words(&self) -> Option<&str> {
+        match self {
+            Self::Failed(words) => Some(words),
+            Self::Done | Self::Stopped => None,
+        }
+    }
+}
+
+/// What came of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) text: String,
+    pub(super) sources: Vec<Source>,
+    pub(super) note: Option<String>,
+    pub(super) end: End,
+}
+
+/// A member's conversations, newest first.
+pub(super) async fn list(pool: &PgPool, user: Uuid) -> sqlx::Result<Vec<Conversation>> {
+    sqlx::query_as(
+        "select id, title, document_id, to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as updated
+         from conversations where user_id = $1 order by updated_at desc, id limit $2",
+    )
+    .bind(user)
+    .bind(LISTED)
+    .fetch_all(pool)
+    .await
+}
+
+/// One of a member's conversations; [`sqlx::Error::RowNotFound`] when there is none.
+pub(super) async fn one(pool: &PgPool, user: Uuid, id: &str) -> sqlx::Result<Conversation> {
+    sqlx::query_as(
+        "select id, title, document_id, to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as updated
+         from conversations where user_id = $1 and id = $2",
+    )
+    .bind(user)
+    .bind(id)
+    .fetch_one(pool)
+    .await
+}
+
+/// All messages of a conversation, in order. An answer whose writer is gone is failed from now on.
+pub(super) async fn messages(pool: &PgPool, id: &str) -> sqlx::Result<Vec<Message>> {
+    let mut session = pool.acquire().await?;
+    give_up(&mut session, id).await?;
+    sqlx::query_as(
+        "select id, role, content, sources, note, state, failure_words, model, feedback,
+            to_char(created_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as created
+         from messages where conversation_id = $1 order by place",
+    )
+    .bind(id)
+    .fetch_all(&mut *session)
+    .await
+}
+
+/// Fails answers that nobody writes any more: whoever did said nothing for long. What was sent of the text stays.
+pub(super) async fn give_up(session: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update messages set
+            state = case when stop_requested then 'stopped' else 'failed' end,
+            failure_words = case when stop_requested then null
+                else 'The app was restarted while it wrote this answer. Try again.' end,
+            content = case when content <> '' then content else coalesce((
+                select string_agg(line::jsonb ->> 'delta', '' order by piece.place, number)
+                from answer_pieces as piece,
+                    unnest(string_to_array(piece.events, chr(10))) with ordinality as lines (line, number)
+                where piece.conversation_id = messages.conversation_id and piece.message_id = messages.id
+                    and line::jsonb ->> 'type' = 'text-delta'
+            ), '') end
+         where conversation_id = $1 and state = 'answering' and alive_at < now() - interval '15 seconds'",
+    )
+    .bind(id)
+    .execute(session)
+    .await
+    .map(drop)
+}
+
+/// The newest of what was said before a place, oldest first; answers that failed or were stopped before a word are left out.
+pub(super) async fn history(
+    session: &mut PgConnection,
+    id: &str,
+    before: i32,
+) -> sqlx::Result<Vec<Said>> {
+    let mut said: Vec<Said> = sqlx::query_as(
+        "select role = 'user' as by_person, content as text from messages
+         where conversation_id = $1 and place < $2 and content <> '' order by place desc limit $3",
+    )
+    .bind(id)
+    .bind(before)
+    .bind(HISTORY)
+    .fetch_all(session)
+    .await?;
+    said.reverse();
+    Ok(said)
+}
+
+/// Keeps what came of an answer. Nothing is changed where the answer was replaced or given up in the meantime.
+pub(super) async fn finish(
+    pool: &PgPool,
+    (conversation, message): (&str, &str),
+    outcome: &Outcome,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update messages set content = $3, sources = $4, note = $5, state = $6, failure_words = $7
+         where conversation_id = $1 and id = $2 and state = 'answering'",
+    )
+    .bind(conversation)
+    .bind(message)
+    .bind(&outcome.text)
+    .bind(Json(&outcome.sources))
+    .bind(&outcome.note)
+    .bind(outcome.end.state())
+    .bind(outcome.end.words())
+    .execute(pool)
+    .await?;
+    sqlx::query("update conversations set updated_at = now() where id = $1")
+        .bind(conversation)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// Gives a conversation another title; whether there is such a one.
+pub(super) async fn rename(pool: &PgPool, user: Uuid, id: &str, title: &str) -> sqlx::Result<bool> {
+    let renamed = sqlx::query("update conversations set title = $3 where user_id = $1 and id = $2")
+        .bind(user)
+        .bind(id)
+        .bind(title)
+        .execute(pool)
+        .await?;
+    Ok(renamed.rows_affected() > 0)
+}
+
+/// Removes a conversation with all that was said in it; whether there was such a one.
+pub(super) async fn delete(pool: &PgPool, user: Uuid, id: &str) -> sqlx::Result<bool> {
+    let deleted = sqlx::query("delete from conversations where user_id = $1 and id = $2")
+        .bind(user)
+        .bind(id)
+        .execute(pool)
+        .await?;
+    Ok(deleted.rows_affected() > 0)
+}
+
+/// Keeps what somebody thinks of an answer; whether there is such a one.
+pub(super) async fn feedback(
+    pool: &PgPool,
+    user: Uuid,
+    (conversation, message): (&str, &str),
+    value: i16,
+) -> sqlx::Result<bool> {
+    let kept = sqlx::query(
+        "update messages set feedback = $4 where conversation_id = $2 and id = $3 and role = 'assistant'
+         and exists (select from conversations where id = $2 and user_id = $1)",
+    )
+    .bind(user)
+    .bind(conversation)
+    .bind(message)
+    .bind(value)
+    .execute(pool)
+    .await?;
+    Ok(kept.rows_affected() > 0)
+}
+
+/// Asks whoever writes an answer of this conversation to stop.
+pub(super) async fn stop(pool: &PgPool, user: Uuid, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update messages set stop_requested = true where conversation_id = $2 and state = 'answering'
+         and exists (select from conversations where id = $2 and user_id = $1)",
+    )
+    .bind(user)
+    .bind(id)
+    .execute(pool)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,144 @@
+//! The order of passages that may answer a question.
+//!
+//! In: candidates with their places in the lists of both ways of searching. Out: the same, best first, without near-duplicates,
+//! each with its score and its relevance. Pure.
+
+use std::{
+    cmp::Ordering,
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use super::sql::Candidate;
+
+/// Reciprocal rank fusion: what stands high in either list is good, what stands in both is better; 60 keeps a first place in one
+/// list from outweighing everything.
+const FUSION: f64 = 60.0;
+/// Two passages that share so much of their words in order say the same.
+const SAME: f64 = 0.8;
+/// Words in order that are compared.
+const SHINGLE: usize = 3;
+/// So many of the best are looked at for near-duplicates; what comes later is hardly ever shown.
+const COMPARED: usize = 16;
+
+/// A candidate in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// The passage.
+    pub passage: Candidate,
+    /// What it is ordered by; only the order means something.
+    pub score: f64,
+}
+
+impl Ranked {
+    /// How likely it answers, from 0 to 1: similarity in meaning, and how much of the question's words it holds.
+    #[must_use]
+    pub fn relevance(&self) -> f64 {
+        let coverage = self.passage.coverage;
+        match self.passage.similarity {
+            Some(similarity) => f64::midpoint(similarity.max(0.0), coverage),
+            None => coverage,
+        }
+    }
+}
+
+/// Best first.
+#[must_use]
+pub fn rank(candidates: Vec<Candidate>) -> Vec<Ranked> {
+    let ranked = candidates.into_iter().map(|passage| Ranked { score: score(&passage), passage });
+    let mut ranked: Vec<Ranked> = ranked.collect();
+    ranked.sort_by(order);
+    without_duplicates(ranked)
+}
+
+fn order(one: &Ranked, other: &Ranked) -> Ordering {
+    other.score.total_cmp(&one.score).then(one.passage.id.cmp(&other.passage.id))
+}
+
+fn score(passage: &Candidate) -> f64 {
+    let place = |place: Option<i64>| place.map_or(0.0, |place| 1.0 / (FUSION + place as f64));
+    place(passage.near) + place(passage.alike)
+}
+
+/// A passage that stands in two documents, or twice in one, is told once.
+fn without_duplicates(ranked: Vec<Ranked>) -> Vec<Ranked> {
+    let mut kept: Vec<Ranked> = Vec::with_capacity(ranked.len());
+    let mut seen: Vec<HashSet<u64>> = Vec::new();
+    for one in ranked {
+        if kept.len() < COMPARED {
+            let shingles = shingles(&one.passage.content);
+            if seen.iter().any(|other| likeness(&shingles, other) > SAME) {
+                continue;
+            }
+            seen.push(shingles);
+        }
+        kept.push(one);
+    }
+    kept
+}
+
+fn shingles(text: &str) -> HashSet<u64> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    let hash = |words: &[String]| {
+        let mut hasher = DefaultHasher::new();
+        words.hash(&mut hasher);
+        hasher.finish()
+    };
+    words.windows(SHINGLE.min(words.len().max(1))).map(hash).collect()
+}
+
+/// Jaccard's: what both have, of what either has.
+fn likeness(one: &HashSet<u64>, other: &HashSet<u64>) -> f64 {
+    let both = one.intersection(other).count();
+    let either = one.len() + other.len() - both;
+    if either == 0 { 1.0 } else { both as f64 / either as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(id: i64, near: Option<i64>, alike: Option<i64>) -> Candidate {
+        let content =
+            format!("{id} passage {} speaks {} of nothing {} else", id * 7, id * 31, id * 5);
+        Candidate { id, near, alike, content, ..Candidate::default() }
+    }
+
+    fn ids(ranked: &[Ranked]) -> Vec<i64> {
+        ranked.iter().map(|one| one.passage.id).collect()
+    }
+
+    #[test]
+    fn what_stands_in_both_lists_is_better() {
+        let all = vec![
+            candidate(1, Some(1), None),
+            candidate(2, None, Some(1)),
+            candidate(3, Some(5), Some(5)),
+            candidate(4, Some(2), None),
+        ];
+        assert_eq!(ids(&rank(all)), [3, 1, 2, 4]);
+    }
+
+    #[test]
+    fn the_same_text_is_told_once() {
+        let mut twin = candidate(2, Some(2), None);
+        twin.content = candidate(1, None, None).content.to_uppercase() + "!";
+        let all = vec![candidate(1, Some(1), None), twin, candidate(3, Some(3), None)];
+        assert_eq!(ids(&rank(all)), [1, 3]);
+        assert_eq!(rank(vec![]).len(), 0);
+        let empty = Candidate { id: 9, ..Candidate::default() };
+        assert_eq!(rank(vec![empty.clone(), empty]).len(), 1);
+    }
+
+    #[test]
+    fn relevance_counts_meaning_and_words() {
+        let of = |similarity, coverage| {
+            let passage = Candidate { similarity, coverage, ..Candidate::default() };
+            (Ranked { passage, score: 0.0 }.relevance() * 100.0).round()
+        };
+        assert_eq!(of(Some(0.6), 1.0), 80.0);
+        assert_eq!(of(Some(-0.2), 0.0), 0.0);
+        assert_eq!(of(None, 0.5), 50.0);
+    }
+}
