@@ -1,6 +1,7 @@
 //! Every page in many states: it renders, holds nothing inline, escapes what people wrote, and is written to
 //! `target/pages` to be looked at (`/static` beside it).
 
+mod chat;
 mod panel;
 mod samples;
 

@@ -123,7 +123,7 @@ export class Answer {
     this.part("stopped").hidden = metadata.state !== "stopped";
     this.problem(failed ? { words: metadata.words ?? "The answer broke off." } : null);
     this.listSources();
-    this.part("deeds").hidden = failed && text === "";
+    this.part("deeds").hidden = failed;
     for (const [name, value] of [["good", 1], ["bad", -1]]) $(`[data-do=${name}]`, this.element).setAttribute("aria-pressed", String(metadata.feedback === value));
     if (aloud) announce(this.spoken());
   }
@@ -186,7 +186,7 @@ export class Answer {
     this.part("sources").hidden = sources.length === 0;
     this.part("cited").replaceChildren(...sources.filter(({ n }) => cited.includes(n)).map((source) => this.source(source)));
     this.part("cited").hidden = cited.length === 0;
-    $("h3", this.element).classList.toggle("unseen", cited.length === 0);
+    $("h4", this.element).classList.toggle("unseen", cited.length === 0);
     folded.hidden = read.length === 0;
     $("summary", folded).textContent = cited.length > 0 ? `Also read (${read.length})` : `Passages that were read (${read.length})`;
     $("ol", folded).replaceChildren(...read.map((source) => this.source(source)));

@@ -56,6 +56,12 @@ function runs(a, b, bounds) {
   ];
 }
 
+/** A sentence is marked with the stop at its end. */
+function endOf(text, last) {
+  const rest = /^.[\p{M}\p{P}]{0,3}/su.exec(text.slice(last, last + 8));
+  return last + rest[0].length;
+}
+
 /** The pieces of `text`, as [from, to) pairs, that are the quote; null when that is not sure. */
 export function locate(quote, text) {
   const [wanted, page] = [letters(quote), letters(text)];
@@ -70,5 +76,5 @@ export function locate(quote, text) {
     if (near) Object.assign(last, { to: run.b + run.length, quoteTo: run.a + run.length });
     else pieces.push({ from: run.b, to: run.b + run.length, quoteTo: run.a + run.length });
   }
-  return pieces.map(({ from, to }) => [page.places[from], page.places[to - 1] + 1]);
+  return pieces.map(({ from, to }) => [page.places[from], endOf(text, page.places[to - 1])]);
 }

@@ -52,11 +52,19 @@ function blocksOf(lines) {
       at += 1;
     } else if (ITEM.test(line)) {
       // A list goes on over an empty line when an item or something indented comes after it.
-      const belongs = (next) => next !== undefined && (ITEM.test(next) || /^\s{2,}\S/.test(next));
+      const belongs = (next) => next !== undefined && (ITEM.test(next) ? !begins(line, next) : /^\s{2,}\S/.test(next));
       add("list", gather((next, index) => belongs(next) || (next.trim() === "" ? belongs(lines[index + 1]) : !starts(next) && lines[index - 1]?.trim() !== "")));
     } else add("paragraph", gather((next, index) => next.trim() !== "" && (next === line || !starts(next)) && index < lines.length));
   }
   return blocks;
+}
+
+const ordered = (item) => /\d/.test(item[2]);
+
+/** Whether an item is not of the list that begins with another, but of the next one. */
+function begins(first, next) {
+  const [one, other] = [ITEM.exec(first), ITEM.exec(next)];
+  return other[1].length <= one[1].length + 1 && ordered(one) !== ordered(other);
 }
 
 const starts = (line) => FENCE.test(line) || HEADING.test(line) || RULE.test(line) || ITEM.test(line);
@@ -93,10 +101,10 @@ function block(tag, name) {
 
 /** One list; what is indented more than its items is inside the item above it. */
 function list(lines, citation) {
-  const [, indent, sign] = ITEM.exec(lines[0]);
-  const ordered = /\d/.test(sign);
-  const box = block(ordered ? "ol" : "ul");
-  if (ordered) box.start = Number.parseInt(sign, 10);
+  const first = ITEM.exec(lines[0]);
+  const [, indent, sign] = first;
+  const box = block(ordered(first) ? "ol" : "ul");
+  if (ordered(first)) box.start = Number.parseInt(sign, 10);
   const items = [];
   for (const line of lines) {
     const found = ITEM.exec(line);

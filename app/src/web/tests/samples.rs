@@ -4,13 +4,16 @@ use askama::Template;
 use axum::http::StatusCode;
 use crds::Reason;
 
-use super::panel::{at_work, stalled};
+use super::{
+    chat::chats,
+    panel::{at_work, stalled},
+};
 use crate::web::*;
 
 /// A title that somebody may try.
 pub(super) const HOSTILE: &str =
     "\"><script>alert('x')</script><img src=x onerror=alert(1)> {{ 7 * 7 }}";
-const LONG: &str = "Donaudampfschifffahrtsgesellschaftskapitänskajütenschlüsselverzeichnis_Fassung_vom_dritten_November_mit_allen_Anlagen_und_einer_sehr_langen_Fortsetzung_ohne_eine_einzige_Leerstelle_bis_zum_Schluss.pdf";
+pub(super) const LONG: &str = "Donaudampfschifffahrtsgesellschaftskapitänskajütenschlüsselverzeichnis_Fassung_vom_dritten_November_mit_allen_Anlagen_und_einer_sehr_langen_Fortsetzung_ohne_eine_einzige_Leerstelle_bis_zum_Schluss.pdf";
 
 /// A page in a state.
 pub(super) struct Sample {
@@ -24,17 +27,18 @@ pub(super) fn all() -> Vec<Sample> {
     samples.extend(lists());
     samples.extend(single());
     samples.extend(searches());
+    samples.extend(chats());
     samples.extend(account());
     samples.extend(errors());
     samples.extend(fragments());
     samples
 }
 
-fn sample(name: &'static str, page: &impl Template) -> Sample {
+pub(super) fn sample(name: &'static str, page: &impl Template) -> Sample {
     Sample { name, html: page.render().unwrap() }
 }
 
-fn frame(path: &str) -> Frame {
+pub(super) fn frame(path: &str) -> Frame {
     Frame { signed_in: Some("Ada Lovelace".to_owned()), path: path.to_owned() }
 }
 
