@@ -33,7 +33,7 @@ FONTS = {
     "Vera": ("Vera", "VeraBd", "VeraIt", "VeraBI"),  # a TrueType font of reportlab: embedded as a subset
 }
 PAGES = {"A4": A4, "A5": A5, "letter": letter}
-MARGIN = {"report": 25, "paper": 17, "manual": 22, "letter": 28, "book": 24, "notes": 24}
+MARGIN = {"report": 25, "paper": 20, "manual": 22, "letter": 28, "book": 24, "notes": 24}
 
 
 def front_matter(text):
@@ -120,7 +120,7 @@ class Document(BaseDocTemplate):
         column, gap = (inner - 7 * mm) / 2, 7 * mm
         one = [frame(self.margin, inner, "one")]
         two = [frame(self.margin, column, "left"), frame(self.margin + column + gap, column, "right")]
-        top = 62 * mm
+        top = 88 * mm
         first = [Frame(self.margin, foot + tall - top, inner, top, 0, 0, 0, 0, id="head")]
         first += [Frame(self.margin + i * (column + gap), foot, column, tall - top, 0, 0, 0, 0, id=f"first{i}") for i in (0, 1)]
         if self.kind == "paper":
@@ -164,7 +164,7 @@ def styles(settings):
     plain, bold, slanted, _ = FONTS[settings.get("font", "Helvetica")]
     kind = settings.get("layout", "report")
     size = float(settings.get("size", 9.4 if kind == "paper" else 11))
-    base = dict(fontName=plain, fontSize=size, leading=size * (1.22 if kind == "paper" else 1.42), spaceAfter=size * 0.62)
+    base = dict(fontName=plain, fontSize=size, leading=size * (1.26 if kind == "paper" else 1.42), spaceAfter=size * 0.62)
     if kind == "paper":
         base.update(alignment=TA_JUSTIFY, hyphenationLang="en_GB", hyphenationMinWordLength=6)
     return {
@@ -183,7 +183,7 @@ def styles(settings):
 
 def table(rows, look, wide, style):
     """A table as wide as the text; a column's share follows its longest cells."""
-    longest = [max(min(len(cell), 46) for cell in column) + 2 for column in zip(*rows, strict=True)]
+    longest = [max(7, *(min(len(cell), 46) for cell in column)) + 2 for column in zip(*rows, strict=True)]
     widths = [wide * share / sum(longest) for share in longest]
     cells = [[Paragraph(inline(cell)[0], style["head" if n == 0 else "cell"]) for cell in row] for n, row in enumerate(rows)]
     dress = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("TOPPADDING", (0, 0), (-1, -1), 2.2), ("BOTTOMPADDING", (0, 0), (-1, -1), 2.6)]
