@@ -122,6 +122,8 @@ fn answer(
         }
         // Whatever comes now is the end: the app may go.
         watched.0.set(Fate::Whole);
+        // Whoever yields lets go out what was written before.
+        tokio::task::yield_now().await;
         stream::iter(ending(end))
     })
     .flatten();

@@ -130,8 +130,9 @@ async fn a_conversation_about_one_document_uses_no_other() -> Result<()> {
     ensure!(of_both == [true, true], "{:?}", all.pages());
     // It is chosen when the conversation begins, and stays.
     let first = lab.ada.begin(&question_about("one", &other, TUFTS)).await?.rest().await?;
-    let second = lab.ada.ask("one", "Where does the cat with the tufts live?").await?;
-    let third = question_about("one", &lab.id, "Does the cat with the tufts live in the savannah?");
+    lab.model.rewrites_to("Which cat of the savannah has black tufts on its ears?");
+    let second = lab.ada.ask("one", "And which one of the savannah?").await?;
+    let third = question_about("one", &lab.id, "Is that a cat of the savannah?");
     let third = lab.ada.begin(&third).await?.rest().await?;
     for turn in [&first, &second, &third] {
         ensure!(!turn.pages().is_empty(), "{}", turn.shown());

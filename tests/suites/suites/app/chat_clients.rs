@@ -22,8 +22,7 @@ async fn the_ai_sdk_in_two_versions_talks_to_the_chat() -> Result<()> {
     let setup = TestApp::named("chat-sdk").env("REQUESTS_PER_MINUTE", "60");
     let Lab { model, app, ada, id } = lab_with(setup).await?;
     model.answers(&["Both ", "of them are **known** [1]", "[2]."]);
-    let words = (1..40).map(|n| format!("word{n} ")).chain(["end [1].".to_owned()]);
-    let words: Vec<String> = words.collect();
+    let words: Vec<String> = (1..=40).map(|n| format!("word{n} ")).collect();
     model.plays_when("slowly", Play::Slow(Duration::from_millis(50), words));
     model.plays_when("break off", Play::ending(&["Half an ", "answer "], End::Cut));
     let cookie = ada.cookie("demo-session").context("the session's cookie")?;

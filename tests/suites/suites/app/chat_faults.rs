@@ -143,8 +143,8 @@ async fn a_model_that_stays_silent_is_given_up_in_time() -> Result<()> {
     let lab = lab_with(TestApp::named("chat-silent").env("CHAT_SECONDS", "2")).await?;
     lab.model.plays(Play::Ignore);
     let turn = tokio::time::timeout(Duration::from_secs(20), lab.ada.ask("never", TUFTS)).await??;
-    ensure!(turn.end() == "error" && !turn.pages().is_empty(), "{}", turn.shown());
-    failed_in_the_middle(&lab, "never", &turn).await?;
+    // Nothing was said yet: the passages are better than nothing.
+    passages_instead(&turn, &lab.id)?;
     lab.model.plays(Play::ending(&["The lynx "], End::Hang));
     let turn = tokio::time::timeout(Duration::from_secs(20), lab.ada.ask("half", TUFTS)).await??;
     ensure!(turn.text().trim() == "The lynx", "{}", turn.shown());
@@ -162,10 +162,12 @@ async fn an_answer_that_was_cut_by_its_model_says_so() -> Result<()> {
         let turn = lab.ada.ask(shown, TUFTS).await?.ended("finish")?;
         ensure!(turn.reason() == shown, "{}", turn.shown());
         ensure!(turn.text().starts_with("The lynx hunts [1]"), "{}", turn.shown());
-        let metadata = &turn.chunks.last().context("a chunk")?["messageMetadata"];
-        ensure!(metadata["words"].as_str().is_some_and(|words| !words.is_empty()), "{metadata}");
+        // It says so, now and later.
+        let note = turn.note();
+        ensure!(!note.is_empty(), "{}", turn.shown());
         let kept = last_kept(&lab, shown).await?;
-        ensure!(kept["metadata"]["words"] == metadata["words"], "{kept}");
+        ensure!(kept.to_string().contains(&note), "{kept}");
+        ensure!(kept["metadata"]["state"] == "done", "{kept}");
     }
     // Nothing at all, because of the filter, is an answer too: it says so.
     lab.model.plays(Play::ending(&[], End::Finish("content_filter")));

@@ -196,6 +196,31 @@ async fn a_kill_in_mid_answer_loses_no_word_that_was_kept() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_app_that_is_told_to_end_lets_its_answers_end_first() -> Result<()> {
+    let lab = lab("chat-graceful").await?;
+    lab.model.answers(&["The lynx ", "hunts at night [1]."]);
+    lab.model.hold_after(1);
+    let mut stream = lab.ada.begin(&question("c1", TUFTS)).await?;
+    stream.until_text("The lynx").await?;
+    let ending = lab.app.end();
+    let reading = async {
+        wait_until("the app was told", PATIENCE, async || {
+            ensure!(lab.app.log_text().contains("ending after what is in hand"));
+            Ok(())
+        })
+        .await?;
+        lab.model.let_go();
+        stream.rest().await?.ended("finish")
+    };
+    let (status, turn) = tokio::join!(ending, reading);
+    ensure!(status?.success() && turn?.text() == "The lynx hunts at night [1].");
+    lab.app.begin().await?;
+    let kept = lab.app.person("Ada").await?.settled("c1").await?;
+    ensure!(kept["messages"][1]["metadata"]["state"] == "done", "{kept}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_app_that_is_told_to_end_says_how_its_answers_ended() -> Result<()> {
     let lab = lab("chat-sigterm").await?;
     lab.model.answers(&["The lynx ", "hunts at night [1]."]);

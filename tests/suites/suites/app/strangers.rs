@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use acceptance::{Person, TestApp};
 use anyhow::{Result, bail, ensure};
 use reqwest::Method;
+use serde_json::json;
 
 /// What a route is.
 enum Kind {
@@ -15,7 +16,12 @@ enum Kind {
     Own,
     /// It names an object: another's is 404.
     Object,
+    /// It names a conversation: another's is 404, and where nothing is shown or changed, 204.
+    Talk,
 }
+
+/// The conversation that the first person has.
+const TALK: &str = "secret-talk";
 
 /// Every route of the app: method, template, what it is.
 const ROUTES: &[(&str, &str, Kind)] = &[
@@ -39,7 +45,22 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("POST", "/documents/{id}/cancel", Kind::Object),
     ("POST", "/documents/{id}/retry", Kind::Object),
     ("POST", "/documents/{id}/delete", Kind::Object),
+    ("GET", "/chat", Kind::Own),
+    ("GET", "/api/chat", Kind::Own),
+    ("POST", "/api/chat", Kind::Own),
+    ("GET", "/chat/{id}", Kind::Talk),
+    ("POST", "/chat/{id}/rename", Kind::Talk),
+    ("POST", "/chat/{id}/delete", Kind::Talk),
+    ("GET", "/api/chat/{id}", Kind::Talk),
+    ("GET", "/api/chat/{id}/stream", Kind::Talk),
+    ("POST", "/api/chat/{id}/stop", Kind::Talk),
+    ("POST", "/api/chat/{id}/feedback", Kind::Talk),
 ];
+
+/// What a route's template becomes.
+fn filled(path: &str, kind: &Kind, document: &str) -> String {
+    path.replace("{id}", if matches!(kind, Kind::Talk) { TALK } else { document })
+}
 
 /// The templates in the app's own sources: the router is built from these lines and from nothing else.
 fn routes_of_the_router() -> Result<BTreeSet<String>> {
@@ -77,7 +98,14 @@ async fn ask(person: &Person, method: &str, path: &str) -> Result<acceptance::An
     let request = person.request(Method::from_bytes(method.as_bytes())?, path);
     let request = request.header("x-requested-with", "fetch");
     let form = [("title", "taken over"), ("confirm", "delete"), ("name", "x")];
-    person.send(if method == "POST" { request.form(&form) } else { request }).await
+    let thumb = json!({"messageId": "m1", "value": -1});
+    person
+        .send(match (method, path.starts_with("/api/")) {
+            ("POST", true) => request.json(&thumb),
+            ("POST", false) => request.form(&form),
+            _ => request,
+        })
+        .await
 }
 
 #[tokio::test]
@@ -86,18 +114,30 @@ async fn another_persons_documents_do_not_exist() -> Result<()> {
     let (ada, bob) = (app.ready_person("Ada").await?, app.ready_person("Bob").await?);
     let id = ada.uploaded("secret plans.pdf", super::animals()).await?;
     app.wait_stage(&id, "ready").await?;
+    ada.ask(TALK, "What is the secret number of the invoice?").await?.ended("finish")?;
+    let talk = ada.conversation(TALK).await?;
     let state = "select string_agg(d::text, ';' order by id) from documents d";
     let before: (String,) = sqlx::query_as(state).fetch_one(&app.db).await?;
     for (method, path, kind) in ROUTES {
         match kind {
             Kind::Public => {}
             Kind::Object => {
-                let path = path.replace("{id}", &id);
+                let path = filled(path, kind, &id);
                 ask(&bob, method, &path).await?.expect_error(404, "not_found")?;
+            }
+            Kind::Talk => {
+                let path = filled(path, kind, &id);
+                let answer = ask(&bob, method, &path).await?;
+                if answer.status != 204 || !path.ends_with("/stop") {
+                    answer.expect_error(404, "not_found")?;
+                }
             }
             Kind::Own if *method == "GET" && *path != "/events" => {
                 let text = ask(&bob, method, path).await?.expect(200)?.text();
-                ensure!(!text.contains(&id) && !text.contains("secret plans"), "{path}: {text}");
+                let shown = [&id, "secret plans", TALK, "secret number"]
+                    .iter()
+                    .any(|hers| text.contains(*hers));
+                ensure!(!shown, "{path}: {text}");
             }
             Kind::Own => {}
         }
@@ -108,6 +148,7 @@ async fn another_persons_documents_do_not_exist() -> Result<()> {
     ensure!(!asked.text().contains("thirty days"), "{}", asked.text());
     let after: (String,) = sqlx::query_as(state).fetch_one(&app.db).await?;
     ensure!(before == after, "{before:?} became {after:?}");
+    ensure!(ada.conversation(TALK).await? == talk, "{talk} was changed");
     // The other's stream tells nothing of it.
     let list = ada.get("/documents/list").await?.expect(200)?.text();
     ensure!(list.contains("secret plans"));
@@ -124,7 +165,7 @@ async fn without_a_session_nothing_is_shown_or_changed() -> Result<()> {
         if matches!(kind, Kind::Public) {
             continue;
         }
-        let path = path.replace("{id}", &id);
+        let path = filled(path, kind, &id);
         let answer = ask(&nobody, method, &path).await?;
         ensure!(
             answer.status == 401,
