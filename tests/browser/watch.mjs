@@ -1,7 +1,7 @@
 // What is wrong with a page, whether or not a step looks for it.
 //
 // In: a page. Out: a list of problems: errors on its console, what the content security policy refused, scripts that threw, requests that
-// failed; and for `look`, what axe finds and pages wider than the screen. What a step provokes on purpose is named with `expect`.
+// failed or left the app; and for `look`, what axe finds and pages wider than the screen. What a step provokes on purpose is named with `expect`.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,10 @@ const AxeBuilder = axe.default ?? axe;
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
 export class Watch {
-  constructor(page, folder) {
+  constructor(page, folder, origin) {
     this.page = page;
     this.folder = folder;
+    this.origin = origin;
     this.problems = [];
     this.expected = [];
     this.violations = new Map();
@@ -27,6 +28,10 @@ export class Watch {
     });
     page.on('console', (message) => message.type() === 'error' && this.problem(`console: ${message.text()} (${message.location().url})`));
     page.on('pageerror', (error) => this.problem(`script: ${error.stack ?? error}`));
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (/^https?:$/.test(url.protocol) && url.origin !== this.origin) this.problem(`a request left the app: ${request.method()} ${url}`);
+    });
     page.on('response', (response) => response.status() >= 400 && this.problem(`${response.status()} ${response.request().method()} ${response.url()}`));
     page.on('requestfailed', (request) => {
       const why = request.failure()?.errorText;
