@@ -22,7 +22,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 pub use chromium::chromium;
 pub use go::KubeTools;
-pub use models::Models;
+pub use models::{Chat, Models};
 pub use packages::{npm, pip};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PgTree;
@@ -41,6 +41,8 @@ pub struct Installed {
     pub pgbouncer: Result<PgBouncer, String>,
     /// The embedding server, where it is wanted.
     pub models: Option<Models>,
+    /// The chat server, where it is wanted.
+    pub chat: Option<Chat>,
 }
 
 /// What is wanted.
@@ -54,6 +56,8 @@ pub struct Wanted {
     pub pooler: bool,
     /// The embedding server.
     pub models: bool,
+    /// The chat server.
+    pub chat: bool,
 }
 
 impl Wanted {
@@ -64,6 +68,7 @@ impl Wanted {
             postgres: options.postgres_url.is_none(),
             pooler: options.pooler,
             models: options.models,
+            chat: options.chat,
         }
     }
 }
@@ -79,12 +84,14 @@ pub fn install(wanted: Wanted) -> Result<Installed> {
             false => Err("it was switched off".to_owned()),
         });
         let models = scope.spawn(|| wanted.models.then(models::install).transpose());
+        let chat = scope.spawn(|| wanted.chat.then(models::install_chat).transpose());
         let kube = wanted.kube.then(go::install).transpose();
         Ok(Installed {
             kube: kube?,
             postgres: postgres.join().map_err(|_| anyhow!("installing Postgres panicked"))??,
             pgbouncer: pgbouncer.join().map_err(|_| anyhow!("installing PgBouncer panicked"))?,
             models: models.join().map_err(|_| anyhow!("installing the models panicked"))??,
+            chat: chat.join().map_err(|_| anyhow!("installing the chat model panicked"))??,
         })
     })
 }

@@ -33,7 +33,7 @@ mod user;
 
 pub use child::{Child, poll};
 pub use control_plane::GOGC;
-pub use models::Embeddings;
+pub use models::{Chat, Embeddings};
 pub use oidc::Oidc;
 pub use options::Options;
 pub use paths::binary;

@@ -1,8 +1,9 @@
-//! The embedding server as a part of the stack.
+//! The embedding server and the chat server as parts of the stack.
 //!
-//! In: the installed server. Out: the root of its API, its key, and what its model is called. It must know nothing of the server but
-//! its command line and the one line it prints.
+//! In: the installed servers. Out: the roots of their APIs, their keys, and what their models are called. It must know nothing of a
+//! server but its command line and the one line it prints.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -27,22 +28,64 @@ pub struct Embeddings {
     pub dimensions: u32,
 }
 
-/// Starts the server and waits for the line that says where it is.
-pub(crate) fn start(run: &Run, models: &install::Models) -> Result<Embeddings> {
-    let key = paths::random_hex(16)?;
-    let mut command = models.embeddings();
-    command.args(["--host", "127.0.0.1", "--port", "0"]).env("EMBEDDING_SERVER_KEY", &key);
-    let server = run.spawn("embeddings", &command, None, Stop::Kill)?;
-    let line = server.wait_for_log("\"url\"", PATIENCE)?;
-    understood(&line, key).with_context(|| format!("the embedding server said {line:?}"))
+/// A running chat server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// `http://127.0.0.1:…/v1`
+    pub url: String,
+    /// The key that it asks for.
+    pub key: String,
+    /// The name of its model.
+    pub model: String,
+    /// How many tokens messages and answer may have together.
+    pub context: u32,
 }
 
-fn understood(line: &str, key: String) -> Option<Embeddings> {
+/// Starts the embedding server and waits for the line that says where it is.
+pub(crate) fn start(run: &Run, models: &install::Models) -> Result<Embeddings> {
+    let mut command = models.embeddings();
+    let Said { url, key, model, number } =
+        serve(run, "embeddings", &mut command, "EMBEDDING_SERVER_KEY", "dimensions")?;
+    Ok(Embeddings { url, key, model, dimensions: number })
+}
+
+/// Starts the chat server and waits for the line that says where it is.
+pub(crate) fn start_chat(run: &Run, chat: &install::Chat) -> Result<Chat> {
+    let mut command = chat.server();
+    let Said { url, key, model, number } =
+        serve(run, "chat", &mut command, "CHAT_SERVER_KEY", "context")?;
+    Ok(Chat { url, key, model, context: number })
+}
+
+/// What a server is and says of itself; what the number means is the server's own.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    url: String,
+    key: String,
+    model: String,
+    number: u32,
+}
+
+fn serve(
+    run: &Run,
+    name: &str,
+    command: &mut Command,
+    key_name: &str,
+    number: &str,
+) -> Result<Said> {
+    let key = paths::random_hex(16)?;
+    command.args(["--host", "127.0.0.1", "--port", "0"]).env(key_name, &key);
+    let server = run.spawn(name, command, None, Stop::Kill)?;
+    let line = server.wait_for_log("\"url\"", PATIENCE)?;
+    understood(&line, key, number).with_context(|| format!("the server of {name} said {line:?}"))
+}
+
+fn understood(line: &str, key: String, number: &str) -> Option<Said> {
     let said: Value = serde_json::from_str(line).ok()?;
     let text = |key: &str| said.get(key)?.as_str();
-    let dimensions = u32::try_from(said.get("dimensions")?.as_u64()?).ok()?;
+    let number = u32::try_from(said.get(number)?.as_u64()?).ok()?;
     let (url, model) = (format!("{}/v1", text("url")?), text("model")?.to_owned());
-    Some(Embeddings { url, key, model, dimensions })
+    Some(Said { url, key, model, number })
 }
 
 #[cfg(test)]
@@ -52,8 +95,9 @@ mod tests {
     #[test]
     fn the_servers_first_line_is_understood() {
         let line = r#"{"url": "http://127.0.0.1:1", "model": "small", "dimensions": 384}"#;
-        let found = understood(line, "key".to_owned()).unwrap();
-        assert_eq!((found.url.as_str(), found.dimensions), ("http://127.0.0.1:1/v1", 384));
-        assert_eq!(understood("Traceback", String::new()), None);
+        let found = understood(line, "key".to_owned(), "dimensions").unwrap();
+        assert_eq!((found.url.as_str(), found.number), ("http://127.0.0.1:1/v1", 384));
+        assert_eq!(understood(line, String::new(), "context"), None);
+        assert_eq!(understood("Traceback", String::new(), "dimensions"), None);
     }
 }

@@ -42,6 +42,8 @@ pub struct Options {
     pub operator_rights: bool,
     /// Whether an embedding server with a small real model runs.
     pub models: bool,
+    /// Whether a chat server with a small real model runs.
+    pub chat: bool,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             pooler: !is_set("TENANTRY_NO_POOLER"),
             operator_rights: true,
             models: false,
+            chat: false,
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct Stack {
     cluster: Option<Cluster>,
     operator_kubeconfig: Option<PathBuf>,
     embeddings: Option<models::Embeddings>,
+    chat: Option<models::Chat>,
     /// Databases that were made for apps.
     made: Mutex<Vec<String>>,
 }
@@ -55,16 +56,20 @@ impl Stack {
 
     fn start_in(run: Arc<Run>, options: &Options, installed: &Installed) -> Result<Self> {
         let certs = Certs::create(&run.subfolder("certs")?)?;
-        let (data, embeddings, cluster) = thread::scope(|scope| {
+        let (data, embeddings, chat, cluster) = thread::scope(|scope| {
             let data = scope.spawn(|| start_data(&run, options, installed, &certs));
             let start = |models| models::start(&run, models);
             let embeddings = scope.spawn(move || installed.models.as_ref().map(start).transpose());
+            let start = |chat| models::start_chat(&run, chat);
+            let chat = scope.spawn(move || installed.chat.as_ref().map(start).transpose());
             let cluster = start_cluster(&run, options, installed, &certs);
+            let chat = chat.join().map_err(|_| anyhow!("starting the chat model panicked"));
             let embeddings = embeddings.join().map_err(|_| anyhow!("starting the models panicked"));
-            (data.join().map_err(|_| anyhow!("starting Postgres panicked")), embeddings, cluster)
+            let data = data.join().map_err(|_| anyhow!("starting Postgres panicked"));
+            (data, embeddings, chat, cluster)
         });
         let Data { database, pooler, neon } = data??;
-        let embeddings = embeddings??;
+        let (embeddings, chat) = (embeddings??, chat??);
         let (cluster, operator_kubeconfig) = cluster?;
         let psql = installed.postgres.clone();
         let made = Mutex::default();
@@ -78,6 +83,7 @@ impl Stack {
             cluster,
             operator_kubeconfig,
             embeddings,
+            chat,
             made,
         })
     }

@@ -32,7 +32,7 @@ pub fn demo(common: &Common, once: bool) -> Result<ExitCode> {
         "The local stack",
         "A Kubernetes API server, Postgres with pgvector, a pooler and a Neon API, all real, all on this machine.",
     );
-    let options = Options { models: true, ..common.options() };
+    let options = Options { models: true, chat: true, ..common.options() };
     let stack = say::while_doing("starting the local stack", || Stack::start(options))?;
     n::tell(&format!("Kubernetes   {}", stack.kubeconfig().display()));
     n::tell(&format!("Neon API     {}", stack.neon_api_url()));

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Namespace of the tenants that the app makes.
 const NAMESPACE: &str = "tenants";
 /// What the app reads from the environment begins so.
-const READ: [&str; 17] = [
+const READ: [&str; 18] = [
+    "CHAT_",
     "DATABASE_",
     "DEMO_",
     "EMBEDDING_",
@@ -75,6 +76,11 @@ impl Stack {
         &self.embeddings().url
     }
 
+    /// The chat server of a stack with `Options::chat`.
+    pub fn chat(&self) -> &models::Chat {
+        self.chat.as_ref().expect("this stack was started without a chat model")
+    }
+
     /// A fresh, empty database that belongs to a role of its own; gives its URL.
     pub fn main_database(&self, name: &str) -> Result<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -121,6 +127,11 @@ impl Stack {
             app.env("EMBEDDING_URL", &server.url).env("EMBEDDING_KEY", &server.key);
             app.env("EMBEDDING_MODEL", &server.model);
             app.env("EMBEDDING_DIMENSIONS", server.dimensions.to_string());
+        }
+        if let Some(server) = &self.chat {
+            app.env("CHAT_URL", &server.url).env("CHAT_KEY", &server.key);
+            app.env("CHAT_MODEL", &server.model);
+            app.env("CHAT_CONTEXT_TOKENS", server.context.to_string());
         }
         Ok(app)
     }
@@ -211,7 +222,9 @@ mod tests {
 
     #[test]
     fn what_a_shell_holds_for_the_app_is_known() {
-        for name in ["OIDC_ISSUER", "DATABASE_URL", "EMBEDDING_KEY", "FILES", "KUBECONFIG"] {
+        for name in
+            ["CHAT_KEY", "OIDC_ISSUER", "DATABASE_URL", "EMBEDDING_KEY", "FILES", "KUBECONFIG"]
+        {
             assert!(is_read_by_the_app(&name.into()), "{name}");
         }
         for name in ["PATH", "HOME", "TENANTRY_CACHE", "RUST_BACKTRACE"] {

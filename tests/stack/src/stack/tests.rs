@@ -32,9 +32,29 @@ fn the_embedding_server_answers_with_its_key_only() -> Result<()> {
 
 #[test]
 fn the_embedding_servers_own_tests_pass() -> Result<()> {
-    let wanted = Wanted { kube: false, postgres: false, pooler: false, models: true };
+    let wanted = Wanted { kube: false, postgres: false, pooler: false, models: true, chat: false };
     let models = install::install(wanted)?.models.expect("wanted");
     tool::run("tests of the embedding server", &models.tests())
+}
+
+#[test]
+fn the_chat_models_server_answers_with_its_key_only() -> Result<()> {
+    let stack = Stack::start(Options { chat: true, ..small() })?;
+    let chat = stack.chat();
+    let key = format!("Bearer {}", chat.key);
+    let (status, body) = http::get(&format!("{}/models", chat.url), &[("authorization", &key)])?;
+    ensure!(status == 200 && body.contains(&chat.model), "{status}: {body}");
+    ensure!(chat.context >= 4096, "{chat:?}");
+    let (status, body) = http::post(&format!("{}/chat/completions", chat.url), "{}")?;
+    ensure!(status == 401 && body.contains("invalid_api_key"), "{status}: {body}");
+    Ok(())
+}
+
+#[test]
+fn the_chat_models_own_tests_pass() -> Result<()> {
+    let wanted = Wanted { kube: false, postgres: false, pooler: false, models: false, chat: true };
+    let chat = install::install(wanted)?.chat.expect("wanted");
+    tool::run("tests of the chat server", &chat.tests())
 }
 
 #[test]
