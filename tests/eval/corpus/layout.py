@@ -183,7 +183,7 @@ def styles(settings):
 
 def table(rows, look, wide, style):
     """A table as wide as the text; a column's share follows its longest cells."""
-    longest = [max(7, *(min(len(cell), 46) for cell in column)) + 2 for column in zip(*rows, strict=True)]
+    longest = [max(9, *(min(len(cell), 46) for cell in column)) + 2 for column in zip(*rows, strict=True)]
     widths = [wide * share / sum(longest) for share in longest]
     cells = [[Paragraph(inline(cell)[0], style["head" if n == 0 else "cell"]) for cell in row] for n, row in enumerate(rows)]
     dress = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("TOPPADDING", (0, 0), (-1, -1), 2.2), ("BOTTOMPADDING", (0, 0), (-1, -1), 2.6)]

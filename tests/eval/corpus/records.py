@@ -92,10 +92,12 @@ def launches():
                 "A launch is counted when a boat has left the mooring or the slip. In 2022 there were 24 launches, five more than in the year before, and the boats were at sea for 71 hours. "
                 "The times are those of the pager. A crew of at least four takes the large boat out, and three are enough for the small one.")
     for number, (day, at, what, trouble, people, outcome, remark) in enumerate(rows("launches"), 1):
-        boat = "inshore boat" if chance.random() < 0.5 and "miles" not in trouble else "all-weather boat"
+        large = any(word in what + trouble + outcome for word in ("miles", "tug", "tow", "pump", "coaster", "trawler"))
+        boat = "all-weather boat" if large or (chance.random() < 0.4 and "small boat" not in outcome) else "inshore boat"
+        sea = "Wind south-west 9, sea very high" if "gale" in trouble else seas[chance.randrange(5)]
         saved = {"0": "Nobody was in danger.", "1": "One person was helped."}.get(people, f"{people} people were helped.")
         text.append(f"## {number}. {day} 2022, {at}\n{what[0].upper() + what[1:]}: {trouble}. The {boat} was away {chance.randrange(5, 14)} minutes after the call, with {crews[chance.randrange(4)]}. "
-                    f"{seas[chance.randrange(5)]}. Outcome: {outcome}. {saved} {remark} Back and ready again after {chance.randrange(1, 6)} hours and {chance.randrange(2, 58)} minutes.")
+                    f"{sea}. Outcome: {outcome}. {saved} {remark} Back and ready again after {chance.randrange(1, 6)} hours and {chance.randrange(2, 58)} minutes.")
     text.append("## Costs and training\nFuel for the year came to 14,300 pounds, and repairs to 22,600, nearly a third of which went into the gearbox of the large boat. The crews trained on every Tuesday evening "
                 "and on one Sunday in the month, 61 times in all. Four new members passed the sea survival course in the pool at Carrick, where the waves are made by a machine and the rain by a hose. "
                 "The open day in August brought in 6,870 pounds. A new tractor for the slip is on order, since the old one, built in 1983, can no longer be trusted in salt water above the axle.")
