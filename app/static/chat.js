@@ -75,11 +75,12 @@ function found(words) {
 
 // --- A turn ------------------------------------------------------------------------------------------------------
 
-/** Asks for an answer. `body` is what the server is told beside the conversation; `hides` is what it replaces, once it begins. */
-async function ask(body, hides = []) {
+/** Asks for an answer. `body` is what the server is told beside the conversation; `hides` is what it replaces, once it begins; `question`
+    is what the server learns by it. */
+async function ask(body, { hides = [], question } = {}) {
   const answer = new Answer(id, does);
   add(answer);
-  await post({ answer, body, hides, control: new AbortController(), begun: false });
+  await post({ answer, question, body, hides, control: new AbortController(), begun: false });
 }
 
 async function post(mine) {
@@ -159,6 +160,7 @@ async function follow(mine, response) {
 
 function begin(mine) {
   mine.begun = true;
+  if (mine.question) mine.question.stored = true;
   mine.hides.forEach((each) => {
     each.element.remove();
     shown = shown.filter((other) => other !== each);
@@ -228,7 +230,7 @@ function submit(words) {
   const question = new Question(newId(), words, { send: change });
   add(question);
   const documentId = known ? null : $("#scope")?.value || null;
-  ask({ trigger: "submit-message", message: userMessage(question.id, words), documentId });
+  ask({ trigger: "submit-message", message: userMessage(question.id, words), documentId }, { question });
 }
 
 /** A changed question replaces itself and all that came after it. */
@@ -236,7 +238,9 @@ function change(question, words) {
   if (turn || tooLong(words)) return false;
   question.words = words;
   const after = shown.slice(shown.indexOf(question) + 1);
-  ask({ trigger: "submit-message", messageId: question.id, message: userMessage(question.id, words) }, after);
+  // One that was refused is not there to be replaced.
+  const replaces = question.stored && { messageId: question.id };
+  ask({ trigger: "submit-message", message: userMessage(question.id, words), ...replaces }, { hides: after, question });
   field.focus();
   return true;
 }
@@ -248,7 +252,7 @@ function regenerate(answer) {
   const question = shown.slice(0, at).findLast((each) => each instanceof Question);
   if (!question) return;
   const message = userMessage(question.id, question.words);
-  ask({ trigger: "regenerate-message", message, ...(answer.data.id && { messageId: answer.data.id }) }, shown.slice(at));
+  ask({ trigger: "regenerate-message", message, ...(answer.data.id && { messageId: answer.data.id }) }, { hides: shown.slice(at) });
   field.focus();
 }
 
@@ -269,7 +273,7 @@ async function reload(resumed = 0) {
   const coming = chat.answering && resumed < 3;
   if (coming && stored.at(-1)?.role === "assistant") stored.pop();
   for (const message of stored) {
-    if (message.role === "user") add(new Question(message.id, questionOf(message), { send: change }));
+    if (message.role === "user") add(Object.assign(new Question(message.id, questionOf(message), { send: change }), { stored: true }));
     else add(Answer.stored(id, message, does));
   }
   toEnd();

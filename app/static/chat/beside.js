@@ -9,7 +9,7 @@ import { locate } from "./passage.js";
 const root = $("#chat");
 const viewer = $("#viewer");
 const phone = matchMedia("(max-width: 800px)");
-const narrow = matchMedia("(max-width: 1180px)");
+const narrow = matchMedia("(max-width: 1280px)");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const PARTS = ["talk", "beside", "conversations"];
 
