@@ -4,8 +4,8 @@
 // likes. Out: chunks in order, and a message that grows by them. A stored message becomes the same shape. No element of the page is
 // known here.
 
-/** A stream that says nothing for so long has died without a word; the server speaks more often than that. */
-const SILENCE = 60_000;
+/** A stream that says nothing for so long has died without a word: the server sends a comment every ten seconds. */
+const SILENCE = 35_000;
 
 /** The chunks of a body. Ends at [DONE] or when the body ends; throws when the connection breaks. */
 export async function* chunksOf(body) {
