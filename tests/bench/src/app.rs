@@ -2,10 +2,11 @@
 //!
 //! In: a started stack with an operator. Out: [`Results`] and their [`fn@lines`]. A `world` is one namespace with one main
 //! database and the app's own release binary on it; a `person` is a browser without a screen. `model` stands in for the
-//! embedding model and answers at once, so that what is measured is the app; `real` asks the real one too. It must not
-//! measure anything while it prepares the next thing.
+//! models and answers at once, so that what is measured is the app; `real` asks the real one too. It must not
+//! measure anything while it prepares the next thing. `chat` is a part of its own.
 
 mod bare;
+pub(crate) mod chat;
 mod copy;
 mod crowd;
 mod fleet;

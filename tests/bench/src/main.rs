@@ -1,9 +1,9 @@
 //! `make bench`: how fast a tenant comes and goes, and how fast the app serves one, beside the floors of bare SQL.
 //!
-//! In: flags; release builds of the operator, the app and the emulator next to this program. Out: two tables on stdout and
+//! In: flags; release builds of the operator, the app and the emulator next to this program. Out: tables on stdout and
 //! every number as JSON under `target/`. The parts, in the order of a run: `parts` starts the operator and a watch; `floor` is
 //! the bare SQL; `run` alternates the two and reads `scrape` (the operator's metrics) and `machine` (`/proc`) around them;
-//! `app` does the same for the app; `results` holds the numbers, `targets` judges them, `report` shows them. A missed target is
+//! `app` does the same for the app, and `app/chat` for its chat; `results` holds the numbers, `targets` judges them, `report` shows them. A missed target is
 //! told, not hidden by an error: the exit code speaks of the measurement only.
 
 mod app;
@@ -32,10 +32,11 @@ use stack::Stack;
 pub(crate) enum Part {
     Operator,
     App,
+    Chat,
 }
 
 /// Measures the operator (one tenant, many at once, many deleted at once) and the app (sign-up, search, PDFs, many people at
-/// once), each beside the same SQL on bare connections.
+/// once) and its chat, each beside the same SQL on bare connections.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub(crate) struct Args {
@@ -124,7 +125,7 @@ fn measure(args: &Args) -> Result<()> {
 
 async fn everything(stack: &Stack, args: &Args, release: bool) -> Result<Everything> {
     let mut parts = Parts::start(stack, args).await?;
-    match both(stack, &mut parts, args, release).await {
+    match chosen(stack, &mut parts, args, release).await {
         Ok(everything) => {
             parts.leave().await?;
             Ok(everything)
@@ -133,18 +134,21 @@ async fn everything(stack: &Stack, args: &Args, release: bool) -> Result<Everyth
     }
 }
 
-async fn both(
+async fn chosen(
     stack: &Stack,
     parts: &mut Parts<'_>,
     args: &Args,
     release: bool,
 ) -> Result<Everything> {
-    let mut everything = Everything { operator: None, app: None };
+    let mut everything = Everything { operator: None, app: None, chat: None };
     if args.measures(Part::Operator) {
         everything.operator = Some(run::all(stack, parts, args, release).await?);
     }
     if args.measures(Part::App) {
         everything.app = Some(app::all(stack, parts, args, release).await?);
+    }
+    if args.measures(Part::Chat) {
+        everything.chat = Some(app::chat::all(parts, args, release).await?);
     }
     Ok(everything)
 }

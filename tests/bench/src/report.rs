@@ -16,7 +16,10 @@ pub(crate) fn text(everything: &Everything) -> String {
         .app
         .as_ref()
         .map(|results| format!("\n{}\n{}", app::head(results), lines_table(&app::lines(results))));
-    [operator, app].into_iter().flatten().collect()
+    let chat = everything.chat.as_ref().map(|results| {
+        format!("\n{}\n{}", app::chat::head(results), lines_table(&app::chat::lines(results)))
+    });
+    [operator, app, chat].into_iter().flatten().collect()
 }
 
 fn operator(results: &Results) -> String {

@@ -7,12 +7,13 @@ use crate::floor;
 use crate::machine::{Memory, Used};
 use crate::scrape::Phase;
 
-/// Both parts. The operator's numbers stand at the top, the app's under `app`.
+/// All parts. The operator's numbers stand at the top, the app's under `app`, the chat's under `chat`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Everything {
     #[serde(flatten)]
     pub(crate) operator: Option<Results>,
     pub(crate) app: Option<app::Results>,
+    pub(crate) chat: Option<app::chat::Results>,
 }
 
 /// A whole run of the operator.

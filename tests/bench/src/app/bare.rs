@@ -1,30 +1,37 @@
-//! The floor of a search: the app's own statement on one open TLS connection, and nothing around it.
+//! The floors of a search: the app's own statement on one open TLS connection, and the barest vector query there is.
 //!
-//! In: somebody's database and documents. Out: how long the statement takes for a question. The statement comes from the app;
-//! the client library and the session are the floor's own.
+//! In: somebody's database and documents. Out: how long either takes for a question. The statement comes from the app; the
+//! vector query looks for as many of the nearest as the app does, and for nothing else. The client library and the session
+//! are the floor's own.
 
 use std::error::Error;
 use std::time::Instant;
 
 use anyhow::Result;
-use app::search::sql::{BEST, EACH, statement};
+use app::search::sql::{EACH, statement};
 use bytes::{BufMut as _, BytesMut};
 use tokio_postgres::Statement;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
-use super::copy::vector_bytes;
+use super::copy::{Library, vector_bytes};
 use super::model::Pieces;
 use crate::floor::Session;
 
 /// The type `uuid`, as the protocol numbers it.
 const UUID: u32 = 2950;
 
+/// The nearest vectors, in all documents.
+const NEAREST: &str =
+    "select id, embedding <=> $1 as distance from embeddings order by embedding <=> $1 limit $2";
+
 /// A prepared search.
 pub(super) struct Bare {
     session: Session,
     statement: Statement,
+    nearest: Statement,
     documents: Raw,
+    passages: i64,
     pieces: Pieces,
     dimensions: usize,
 }
@@ -47,28 +54,49 @@ impl ToSql for Raw {
 }
 
 impl Bare {
-    pub(super) async fn prepare(
-        session: Session,
-        documents: &[Uuid],
-        dimensions: usize,
-    ) -> Result<Self> {
-        let text = statement(Some(i32::try_from(dimensions)?));
-        let statement = session.client().prepare(&text).await?;
-        let (documents, pieces) = (array(documents), Pieces::new());
-        Ok(Self { session, statement, documents, pieces, dimensions })
+    pub(super) async fn prepare(session: Session, library: &Library) -> Result<Self> {
+        let Library { documents, passages, dimensions } = library;
+        let text = statement(Some(i32::try_from(*dimensions)?));
+        Ok(Self {
+            statement: session.client().prepare(&text).await?,
+            nearest: session.client().prepare(NEAREST).await?,
+            session,
+            documents: array(documents),
+            passages: i64::try_from(*passages)?,
+            pieces: Pieces::new(),
+            dimensions: *dimensions,
+        })
     }
 
-    /// Seconds, and how many passages there were.
+    /// The app's statement: seconds, and how many passages there were.
     pub(super) async fn ask(&self, question: &str) -> Result<(f64, usize)> {
-        let vector = Raw(vector_bytes(&self.pieces.vector(question, self.dimensions)));
-        let values: [&(dyn ToSql + Sync); 5] = [&question, &self.documents, &EACH, &BEST, &vector];
+        let vector = self.vector(question);
+        let values: [&(dyn ToSql + Sync); 5] =
+            [&question, &self.documents, &EACH, &self.passages, &vector];
+        self.query(&self.statement, &values).await
+    }
+
+    /// The vector query alone: seconds, and how many passages there were.
+    pub(super) async fn nearest(&self, question: &str) -> Result<(f64, usize)> {
+        self.query(&self.nearest, &[&self.vector(question), &EACH]).await
+    }
+
+    fn vector(&self, question: &str) -> Raw {
+        Raw(vector_bytes(&self.pieces.vector(question, self.dimensions)))
+    }
+
+    async fn query(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<(f64, usize)> {
         let started = Instant::now();
-        let rows = self.session.client().query(&self.statement, &values).await?;
+        let rows = self.session.client().query(statement, values).await?;
         Ok((started.elapsed().as_secs_f64(), rows.len()))
     }
 
     pub(super) async fn close(self) -> Result<()> {
-        drop(self.statement);
+        drop((self.statement, self.nearest));
         self.session.close().await
     }
 }

@@ -19,12 +19,28 @@ const EACH: usize = 500;
 /// As long as the app cuts them.
 const CHARACTERS: usize = 900;
 
-/// Fills somebody's database; answers the documents.
+/// The index over vectors, taken away and made again by its own definition.
+const WITHOUT_INDEX: &str = "create temporary table kept as
+    select indexdef from pg_indexes where indexname = 'embeddings_embedding_idx';
+    drop index embeddings_embedding_idx";
+const WITH_INDEX: &str = "do $$ begin execute (select indexdef from kept); end $$";
+/// From so many passages on, the index is built behind the rows: one by one they would take minutes.
+const MANY: usize = 10_000;
+
+/// What somebody's database holds.
+#[derive(Debug, Clone)]
+pub(super) struct Library {
+    pub(super) documents: Vec<Uuid>,
+    pub(super) passages: usize,
+    pub(super) dimensions: usize,
+}
+
+/// Fills somebody's database.
 pub(super) async fn fill(
     world: &World<'_>,
     resident: &Resident,
     (passages, dimensions): (usize, usize),
-) -> Result<Vec<Uuid>> {
+) -> Result<Library> {
     let session = world.door(resident).await?.open().await?;
     let pieces = Pieces::new();
     let mut words = Words::new(resident.tenant.as_u64_pair().0);
@@ -37,22 +53,35 @@ pub(super) async fn fill(
         value(&mut rows, &vector_bytes(&pieces.vector(&text, dimensions)));
     }
     rows.put_i16(-1);
+    // The app's own patience is none for so much.
+    session.run("set statement_timeout = 0").await?;
+    if passages >= MANY {
+        session.run("set maintenance_work_mem = '512MB'").await?;
+        session.run(WITHOUT_INDEX).await?;
+    }
     ensure!(write(&session, vec![rows.freeze()]).await? == passages as u64, "rows are missing");
+    if passages >= MANY {
+        session.run(WITH_INDEX).await?;
+    }
+    // As autovacuum leaves it a minute later, which must not come in the middle of a measurement.
+    session.run("select gin_clean_pending_list('embeddings_content_idx')").await?;
     session.run("analyze embeddings").await?;
     session.close().await?;
-    for document in &documents {
+    for (number, document) in documents.iter().enumerate() {
+        let own = EACH.min(passages - number * EACH);
         sqlx::query(
             "insert into documents (id, tenant_id, title, file_name, blob_key, stage, pages, passages, embedding_model)
-             values ($1, $2, 'A document', 'a.pdf', $3, 'ready', 167, 500, $4)",
+             values ($1, $2, 'A document', 'a.pdf', $3, 'ready', 167, $5, $4)",
         )
         .bind(document)
         .bind(resident.tenant)
         .bind(format!("none/{document}"))
         .bind(model::name(dimensions))
+        .bind(i32::try_from(own)?)
         .execute(&world.db)
         .await?;
     }
-    Ok(documents)
+    Ok(Library { documents, passages, dimensions })
 }
 
 fn row(out: &mut BytesMut, document: Uuid, (position, page): (i32, i32), text: &str) {

@@ -8,19 +8,19 @@ use std::time::Instant;
 use anyhow::Result;
 use futures::future::{join_all, try_join_all};
 use stack::App;
-use uuid::Uuid;
 
 use super::bare::Bare;
+use super::copy::{self, Library};
 use super::results::Crowd;
 use super::words::Words;
 use super::world::{self, Resident, World};
-use super::{Counts, SMALL, copy};
+use super::{Counts, SMALL};
 use crate::parts::Parts;
 
 /// In each one's database.
 const PASSAGES: usize = 100;
 
-type People = Vec<(Resident, Vec<Uuid>)>;
+type People = Vec<(Resident, Library)>;
 
 pub(super) async fn measure(
     parts: &Parts<'_>,
@@ -32,12 +32,12 @@ pub(super) async fn measure(
     let residents = world.residents(app, &names).await?;
     let this = &*world;
     let people: People = world::each(residents, async |resident: Resident| {
-        let documents = copy::fill(this, &resident, (PASSAGES, SMALL)).await?;
-        Ok((resident, documents))
+        let library = copy::fill(this, &resident, (PASSAGES, SMALL)).await?;
+        Ok((resident, library))
     })
     .await?;
-    let bare = world::each(&people, async |(resident, documents): &(Resident, Vec<Uuid>)| {
-        Bare::prepare(this.door(resident).await?.open().await?, documents, SMALL).await
+    let bare = world::each(&people, async |(resident, library): &(Resident, Library)| {
+        Bare::prepare(this.door(resident).await?.open().await?, library).await
     })
     .await?;
     rounds(&people, 1).await;
@@ -64,10 +64,10 @@ pub(super) async fn measure(
 
 async fn rounds(people: &People, rounds: usize) -> Crowd {
     let started = Instant::now();
-    let each = people.iter().enumerate().map(async |(number, (resident, documents))| {
+    let each = people.iter().enumerate().map(async |(number, (resident, library))| {
         let (mut crowd, mut words) = (Crowd::default(), Words::new(number as u64));
         let person = &resident.person;
-        let page = format!("/documents/{}", documents[0]);
+        let page = format!("/documents/{}", library.documents[0]);
         for _ in 0..rounds {
             let (list, found, page) = (
                 person.get("/documents/list").await.map(|(seconds, _)| seconds),

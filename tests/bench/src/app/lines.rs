@@ -52,7 +52,7 @@ pub(crate) fn lines(results: &Results) -> Vec<Line> {
     groups.into_iter().flatten().flatten().collect()
 }
 
-fn lines_of<T>(
+pub(super) fn lines_of<T>(
     all: &[T],
     what: &str,
     unit: &'static str,
@@ -63,7 +63,7 @@ fn lines_of<T>(
     Line::of((what, unit), target, &figures)
 }
 
-fn ms(seconds: &[f64], share: f64) -> f64 {
+pub(super) fn ms(seconds: &[f64], share: f64) -> f64 {
     percentile(seconds, share) * 1e3
 }
 

@@ -1,8 +1,10 @@
-//! A measuring instrument in the place of the embedding model: it answers deterministic vectors at once.
+//! A measuring instrument in the place of the models: it answers deterministic vectors, and words, at once.
 //!
 //! In: requests as OpenAI's API takes them, for the model `instrument-N`. Out: vectors of N dimensions, made of pieces that were
 //! written as JSON before, because this server shares the processors with what is measured. It knows nothing of meaning, but
-//! its vectors lie in groups, as those of texts do.
+//! its vectors lie in groups, as those of texts do. [`chat`] writes its answers.
+
+pub(super) mod chat;
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -15,6 +17,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::ListenerExt as _;
 use serde::Deserialize;
 
 use super::words::mix;
@@ -32,6 +35,7 @@ const SHARED: u64 = 5;
 /// The server.
 pub(super) struct Model {
     address: SocketAddr,
+    pub(super) chat: Arc<chat::Chat>,
 }
 
 /// What its vectors are made of: numbers, and the same as JSON.
@@ -47,13 +51,30 @@ impl Model {
     pub(super) async fn start() -> Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let router = axum::Router::new().route("/v1/embeddings", post(answer));
-        let router = router.with_state(Arc::new(Pieces::new()));
+        // What it says leaves at once: a system that waits for more to send would be measured as the app's delay.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let vectors = axum::Router::new().route("/v1/embeddings", post(answer));
+        let vectors = vectors.with_state(Arc::new(Pieces::new()));
+        let chat = Arc::new(chat::Chat::new());
+        let words = axum::Router::new().route("/v1/chat/completions", post(chat::answer));
+        let router = vectors.merge(words.with_state(chat.clone()));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address })
+        Ok(Self { address, chat })
     }
 
-    /// Environment of an app that asks it.
+    /// Environment of an app that asks it for answers, too.
+    pub(super) fn chat_settings(&self, dimensions: usize) -> Vec<(&'static str, String)> {
+        let chat = [
+            ("CHAT_URL", format!("http://{}/v1", self.address)),
+            ("CHAT_KEY", "none".to_owned()),
+            ("CHAT_MODEL", chat::NAME.to_owned()),
+            // Vectors that mean nothing are never near enough; what is asked here is always answered.
+            ("RELEVANCE_FLOOR", "0".to_owned()),
+        ];
+        self.settings(dimensions).into_iter().chain(chat).collect()
+    }
+
+    /// Environment of an app that asks it for vectors.
     pub(super) fn settings(&self, dimensions: usize) -> Vec<(&'static str, String)> {
         vec![
             ("EMBEDDING_URL", format!("http://{}/v1", self.address)),

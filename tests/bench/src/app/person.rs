@@ -72,6 +72,16 @@ impl Person {
         Ok((seconds, text.matches("class=\"hit\"").count()))
     }
 
+    /// A question in a conversation, ready to be sent.
+    pub(super) fn chat(&self, conversation: &str, question: &str) -> RequestBuilder {
+        let part = serde_json::json!({"type": "text", "text": question});
+        let message = serde_json::json!({"role": "user", "parts": [part]});
+        let body = serde_json::json!({
+            "id": conversation, "message": message, "trigger": "submit-message",
+        });
+        self.request(Method::POST, "/api/chat").json(&body)
+    }
+
     /// A PDF; answers its id.
     pub(super) async fn upload(&self, bytes: Bytes) -> Result<String> {
         let length = bytes.len() as u64;

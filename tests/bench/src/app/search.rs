@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use stack::App;
-use uuid::Uuid;
 
 use super::bare::Bare;
-use super::copy;
+use super::copy::{self, Library};
 use super::model::Model;
 use super::results::Searches;
 use super::words::Words;
@@ -18,6 +17,8 @@ use super::world::{self, Resident, World};
 use super::{Counts, SMALL};
 use crate::parts::{Parts, until};
 
+/// Passages on a page of the app.
+const SHOWN: usize = 10;
 /// Until an app that is measured cold closes connections; it forgets a pool after twice this time.
 const IDLE: Duration = Duration::from_millis(300);
 
@@ -30,9 +31,9 @@ pub(super) async fn warm(
     let mut all = Vec::new();
     for passages in counts.passages.iter().copied() {
         let resident = world.resident(app, &format!("reader-{passages}")).await?;
-        let documents = copy::fill(world, &resident, (passages, SMALL)).await?;
+        let library = copy::fill(world, &resident, (passages, SMALL)).await?;
         let session = world.door(&resident).await?.open().await?;
-        let bare = Bare::prepare(session, &documents, SMALL).await?;
+        let bare = Bare::prepare(session, &library).await?;
         let mut words = Words::new(passages as u64);
         // Caches fill, and the server settles on a plan.
         for _ in 0..10 {
@@ -66,9 +67,15 @@ async fn both(
         (seconds, hits) = resident.person.search(question).await?;
         (floor, rows) = bare.ask(question).await?;
     }
-    ensure!(hits == rows && hits > 0, "the page has {hits} passages, the statement {rows}");
+    expect_the_best(hits, rows)?;
     searches.seconds.push(seconds);
     searches.floor.push(floor);
+    Ok(())
+}
+
+/// The page shows the best of what the statement finds; the passages here are all different.
+fn expect_the_best(hits: usize, rows: usize) -> Result<()> {
+    ensure!(hits > 0 && hits == rows.min(SHOWN), "{hits} passages on the page, {rows} candidates");
     Ok(())
 }
 
@@ -76,7 +83,7 @@ pub(super) async fn cold(
     parts: &Parts<'_>,
     world: &World<'_>,
     model: &Model,
-    people: &[(Resident, Vec<Uuid>)],
+    people: &[(Resident, Library)],
     counts: &Counts,
 ) -> Result<Vec<Searches>> {
     let mut settings = model.settings(SMALL);
@@ -88,17 +95,17 @@ pub(super) async fn cold(
     // The first time is for the app's own connections.
     for repetition in 0..=counts.repetitions {
         let mut searches = Searches::default();
-        for (resident, documents) in people.iter().take(counts.cold) {
+        for (resident, library) in people.iter().take(counts.cold) {
             let door = world.door(resident).await?;
             let question = words.question();
             parts.quiet().await;
             let (seconds, hits) = resident.person.at(&app.url).search(&question).await?;
             let started = Instant::now();
-            let bare = Bare::prepare(door.open().await?, documents, SMALL).await?;
+            let bare = Bare::prepare(door.open().await?, library).await?;
             let (_, rows) = bare.ask(&question).await?;
             searches.floor.push(started.elapsed().as_secs_f64());
             bare.close().await?;
-            ensure!(hits == rows, "the page has {hits} passages, the statement {rows}");
+            expect_the_best(hits, rows)?;
             searches.seconds.push(seconds);
         }
         tokio::time::sleep(IDLE * 3).await;

@@ -128,6 +128,13 @@ impl<'a> World<'a> {
         Ok(Door { who, server })
     }
 
+    /// Removes what somebody talked about, so that every repetition begins alike.
+    pub(super) async fn forget_conversations(&self, resident: &Resident) -> Result<()> {
+        let session = self.door(resident).await?.open().await?;
+        session.run("truncate conversations cascade").await?;
+        session.close().await
+    }
+
     /// How many sessions the app has in tenants' databases.
     pub(super) async fn app_sessions(&self, admin: &Session) -> Result<i64> {
         let sql = "select count(*) from pg_stat_activity where application_name = 'tenantry-app' and datname <> $1";
