@@ -29,7 +29,8 @@ export function page(sdk, base, cookie, documentId) {
       super({ id, state, transport: transport(), onFinish: (end) => ends.push(end), onError: (error) => errors.push(error), onData: (part) => data.push(part) });
       Object.assign(this, { ends, errors, data });
     }
-    get text() { return textOf(this.lastMessage); }
+    /** The text of the answer, as far as it came. */
+    get text() { return this.lastMessage?.role === "assistant" ? textOf(this.lastMessage) : ""; }
     ask(text, messageId) { return this.sendMessage({ text, messageId }); }
   }
   const request = async (path, body) => {
@@ -40,13 +41,18 @@ export function page(sdk, base, cookie, documentId) {
     Chat,
     transport,
     request,
-    kept: async (id) => (await request(`/api/chat/${id}`)).json(),
+    kept: async (id) => {
+      const response = await request(`/api/chat/${id}`);
+      const body = await response.json();
+      assert.equal(response.status, 200, JSON.stringify(body));
+      return body;
+    },
     stop: async (id) => assert.equal((await request(`/api/chat/${id}/stop`, {})).status, 204),
   };
 }
 
 export const textOf = (message) =>
-  message?.role ? message.parts.filter((part) => part.type === "text").map((part) => part.text).join("") : "";
+  message.parts.filter((part) => part.type === "text").map((part) => part.text).join("");
 
 /** What both sides must agree on. */
 export const essence = (messages) => messages.map((message) => [message.id, message.role, textOf(message)]);

@@ -246,6 +246,30 @@ async fn two_people_are_answered_at_the_same_time() -> Result<()> {
 }
 
 #[tokio::test]
+async fn answers_wait_for_their_turn_at_a_busy_model() -> Result<()> {
+    let lab = lab_with(TestApp::named("chat-turns").env("CHAT_CONCURRENCY", "1")).await?;
+    lab.model.answers(&["The lynx ", "hunts [1]."]);
+    lab.model.hold_after(1);
+    let mut first = lab.ada.begin(&question("c1", TUFTS)).await?;
+    first.until_text("The lynx").await?;
+    // The others have their sources meanwhile, and may give up.
+    let mut second = lab.ada.begin(&question("c2", TUFTS)).await?;
+    let mut third = lab.ada.begin(&question("c3", TUFTS)).await?;
+    second.until("data-citation").await?;
+    third.until("data-citation").await?;
+    lab.ada.stop("c3").await?;
+    third.rest().await?.ended("abort")?;
+    ensure!(lab.model.answers_asked().len() == 1);
+    lab.model.let_go();
+    for stream in [first, second] {
+        let turn = stream.rest().await?.ended("finish")?;
+        ensure!(turn.text() == "The lynx hunts [1].", "{}", turn.shown());
+    }
+    ensure!(lab.model.answers_asked().len() == 2);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_pages_show_what_is_kept() -> Result<()> {
     let lab = lab("chat-pages").await?;
     let empty = lab.ada.page("/chat").await?.expect(200)?.text();

@@ -43,7 +43,8 @@ async fn failed_in_the_middle(lab: &Lab, chat: &str, turn: &Turn) -> Result<()> 
 
 #[tokio::test]
 async fn without_a_chat_model_the_passages_are_the_answer() -> Result<()> {
-    let app = TestApp::start("chat-none").await?;
+    let setup = TestApp::named("chat-none").without_env("CHAT_URL").without_env("CHAT_MODEL");
+    let app = setup.start().await?;
     let ada = app.ready_person("Ada").await?;
     let id = ada.uploaded("animals.pdf", super::animals()).await?;
     app.wait_stage(&id, "ready").await?;
