@@ -27,10 +27,12 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long requests and documents in hand may take once the process is to end.
 const LAST_WORK: Duration = Duration::from_secs(20);
+/// The part of it in which answers that are not done yet say so.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
@@ -78,6 +80,7 @@ async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
         embeddings,
         chat: ChatModel::new(&args.chat).map_err(anyhow::Error::msg)?,
         answers: TaskTracker::new(),
+        last_words: CancellationToken::new(),
         metrics,
         args,
     });
@@ -106,6 +109,12 @@ async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
         let _ = stopped.wait_for(|stop| *stop).await;
         // Streams that never end by themselves must not hold up the end of all others.
         live::end_streams();
+    });
+    let (last_words, mut stopped) = (app.last_words.clone(), stopping.clone());
+    tokio::spawn(async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_WORK - LAST_WORDS).await;
+        last_words.cancel();
     });
     let mut stopped = stopping;
     tokio::select! {

@@ -1,6 +1,6 @@
 //! What all requests and workers share.
 
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     args::Serve,
@@ -31,6 +31,8 @@ pub struct App {
     pub chat: Option<ChatModel>,
     /// Answers that are being written.
     pub answers: TaskTracker,
+    /// Cancelled when they have to end because the process does.
+    pub last_words: CancellationToken,
     /// The identity provider, where one is configured.
     pub provider: Option<Provider>,
     /// Who asked how often.

@@ -80,6 +80,7 @@ async fn whole(app: &App, tenant: Uuid, begun: &Begun, pool: &PgPool, sender: Se
         biased;
         end = compose(app, tenant, begun, &sender, &mut draft) => end,
         () = buffer::write_down(pool, &begun.place, &sender, &mut next) => End::Stopped,
+        () = app.last_words.cancelled() => End::Failed(store::RESTARTED.to_owned()),
     };
     close_text(&sender, &mut draft);
     app.metrics.answer(end.state(), started.elapsed());
@@ -156,7 +157,8 @@ async fn compose(
     say_notes(sender, draft);
     sender.send(&wire::status("writing", "Writing an answer…"));
     let limit = app.args.chat.chat_seconds;
-    match tokio::time::timeout(limit, by_model(app, model, begun, sender, draft)).await {
+    let left = limit.saturating_sub(started.elapsed());
+    match tokio::time::timeout(left, by_model(app, model, begun, sender, draft)).await {
         Ok(Ok(())) => End::Done,
         // Nothing was said yet: the passages themselves are better than no answer.
         Ok(Err(_)) | Err(_) if !draft.begun_text => passages(sender, draft, begun, MODEL_AWAY),

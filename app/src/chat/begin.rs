@@ -33,6 +33,8 @@ pub(super) enum Refused {
     Missing,
     #[error("An answer is being written in this conversation. Stop it, or wait for its end.")]
     Busy,
+    #[error("this very question is being answered")]
+    Running(Place),
     #[error("There is no question to answer yet. Write one.")]
     Nothing,
     #[error("{0}")]
@@ -48,11 +50,13 @@ pub(super) async fn begin(
     asked: &Asked,
     model: Option<&str>,
 ) -> Result<Begun, Refused> {
+    if let What::Question { id, text, replaces: None } = &asked.what
+        && let Some(begun) = fresh(pool, user, asked, (id.as_deref(), text), model).await?
+    {
+        return Ok(begun);
+    }
     let mut session = pool.begin().await?;
     let id = asked.conversation.as_str();
-    if let What::Question { id: _, text, replaces: None } = &asked.what {
-        create(&mut session, user, asked, text).await?;
-    }
     let found: Option<(String, Option<Uuid>)> = sqlx::query_as(
         "select title, document_id from conversations where id = $1 and user_id = $2 for update",
     )
@@ -62,10 +66,11 @@ pub(super) async fn begin(
     .await?;
     let (title, document) = found.ok_or(Refused::Missing)?;
     store::give_up(&mut session, id).await?;
-    let busy =
-        "select exists (select from messages where conversation_id = $1 and state = 'answering')";
-    if sqlx::query_scalar(busy).bind(id).fetch_one(&mut *session).await? {
-        return Err(Refused::Busy);
+    if let Some((answer, question)) = running(&mut session, id).await? {
+        // A browser may send the same question again by itself when a connection breaks.
+        let again = matches!(&asked.what, What::Question { id: Some(own), text: _, replaces: _ } if *own == question);
+        let place = Place { conversation: id.to_owned(), message: answer };
+        return Err(if again { Refused::Running(place) } else { Refused::Busy });
     }
     // Readers of earlier answers have theirs.
     sqlx::query("delete from answer_pieces where conversation_id = $1")
@@ -82,7 +87,7 @@ pub(super) async fn begin(
     if place >= MESSAGES {
         return Err(Refused::Full("This conversation is very long. Begin a new one."));
     }
-    let message = format!("a-{}", Uuid::new_v4().simple());
+    let message = new_id("a");
     sqlx::query(
         "insert into messages (conversation_id, id, place, role, state, model) values ($1, $2, $3, 'assistant', 'answering', $4)",
     )
@@ -102,30 +107,50 @@ pub(super) async fn begin(
     Ok(Begun { place, title, document, question, history })
 }
 
-async fn create(
-    session: &mut PgConnection,
+/// A new conversation with its first question, in one statement; none where there is one of that id.
+async fn fresh(
+    pool: &PgPool,
     user: Uuid,
     asked: &Asked,
-    question: &str,
-) -> Result<(), Refused> {
-    let made = sqlx::query(
-        "insert into conversations (id, user_id, document_id, title) values ($1, $2, $3, $4) on conflict (id) do nothing",
+    (own, text): (Option<&str>, &str),
+    model: Option<&str>,
+) -> Result<Option<Begun>, Refused> {
+    let (title, message) = (request::title(text), new_id("a"));
+    let (made, is_full): (bool, bool) = sqlx::query_as(
+        "with count as (select count(*) >= $9 as is_full from conversations),
+        made as (
+            insert into conversations (id, user_id, document_id, title)
+            select $1, $2, $3, $4 from count where not is_full on conflict (id) do nothing returning id
+        ), asked as (
+            insert into messages (conversation_id, id, place, role, content)
+            select id, $5, 0, 'user', $6 from made
+        ), answered as (
+            insert into messages (conversation_id, id, place, role, state, model)
+            select id, $7, 1, 'assistant', 'answering', $8 from made
+        )
+        select exists (select from made), is_full and not exists (select from conversations where id = $1) from count",
     )
     .bind(&asked.conversation)
     .bind(user)
     .bind(asked.document)
-    .bind(request::title(question))
-    .execute(&mut *session)
+    .bind(&title)
+    .bind(own.map_or_else(|| new_id("q"), ToOwned::to_owned))
+    .bind(text)
+    .bind(&message)
+    .bind(model)
+    .bind(CONVERSATIONS)
+    .fetch_one(pool)
     .await?;
-    if made.rows_affected() == 0 {
-        return Ok(());
-    }
-    let count: i64 =
-        sqlx::query_scalar("select count(*) from conversations").fetch_one(session).await?;
-    if count > CONVERSATIONS {
+    if is_full {
         return Err(Refused::Full("You have very many conversations. Delete some first."));
     }
-    Ok(())
+    let place = Place { conversation: asked.conversation.clone(), message };
+    let (document, question) = (asked.document, text.to_owned());
+    Ok(made.then(|| Begun { place, title, document, question, history: Vec::new() }))
+}
+
+fn new_id(kind: &str) -> String {
+    format!("{kind}-{}", Uuid::new_v4().simple())
 }
 
 /// The place of a new question, in the place of an older one where it replaces that.
@@ -150,11 +175,9 @@ async fn ask(
         }
         None => next_place(session, conversation).await?,
     };
-    let own = own
-        .or(replaces)
-        .map_or_else(|| format!("q-{}", Uuid::new_v4().simple()), ToOwned::to_owned);
+    let own = own.or(replaces).map_or_else(|| new_id("q"), ToOwned::to_owned);
     let taken = place_of(session, conversation, &own, "assistant").await?.is_some();
-    let own = if taken { format!("q-{}", Uuid::new_v4().simple()) } else { own };
+    let own = if taken { new_id("q") } else { own };
     sqlx::query("insert into messages (conversation_id, id, place, role, content) values ($1, $2, $3, 'user', $4)")
         .bind(conversation)
         .bind(own)
@@ -193,6 +216,22 @@ async fn again(
     let (text, place) = question.ok_or(Refused::Nothing)?;
     remove_from(session, conversation, place + 1).await?;
     Ok((text, place))
+}
+
+/// The answer that is being written, and its question.
+async fn running(
+    session: &mut PgConnection,
+    conversation: &str,
+) -> sqlx::Result<Option<(String, String)>> {
+    sqlx::query_as(
+        "select answer.id, question.id from messages as answer
+         join messages as question on question.conversation_id = answer.conversation_id
+            and question.place = answer.place - 1
+         where answer.conversation_id = $1 and answer.state = 'answering'",
+    )
+    .bind(conversation)
+    .fetch_optional(session)
+    .await
 }
 
 async fn place_of(

@@ -74,7 +74,9 @@ impl Cleaner {
                 Some(Next::Take(_, _)) | None => plain(first),
                 Some(Next::Wait) => Next::Wait,
             },
-            (' ' | '!' | '<', None) if !ended => Next::Wait,
+            (' ' | '!' | '<' | ']', None) if !ended => Next::Wait,
+            // The end of a label that was too long to be looked at: a space makes it no link.
+            (']', Some('(')) => Next::Take(1, "] ".to_owned()),
             ('!', Some('[')) => Next::Take(1, String::new()),
             ('<', Some(next)) if next.is_alphabetic() || matches!(next, '/' | '!' | '?') => {
                 Next::Take(1, "&lt;".to_owned())
@@ -92,8 +94,11 @@ impl Cleaner {
             return (rest.len() < LONGEST_LABEL && !ended).then_some(Next::Wait);
         };
         let inner = &rest[inner_at..inner_at + length];
+        if length > LONGEST_LABEL || inner.contains(['[', '\n']) {
+            return None;
+        }
         let mut end = inner_at + length + close.len_utf8();
-        let mut is_link = false;
+        let (mut is_link, mut gap) = (false, "");
         match rest[end..].chars().next() {
             None if !ended => return Some(Next::Wait),
             Some('(') => match closing(&rest[end + 1..], '(', ')') {
@@ -102,12 +107,15 @@ impl Cleaner {
                     end += address + 2;
                 }
                 None if rest.len() - end < LONGEST_ADDRESS && !ended => return Some(Next::Wait),
-                None => {}
+                // Too long to be looked at: a space makes it no link.
+                None => gap = " ",
             },
             _ => {}
         }
         // At the start of a line, `[1]: address` would give every [1] an address.
-        let gap = if self.last == '\n' && rest[end..].starts_with(':') { " " } else { "" };
+        if self.last == '\n' && rest[end..].starts_with(':') {
+            gap = " ";
+        }
         let text = match numbers(inner) {
             Some(numbers) => self.cite(&numbers),
             None if is_link => words(inner),
@@ -138,9 +146,9 @@ fn closing(text: &str, open: char, close: char) -> Option<usize> {
     None
 }
 
-/// What stands in brackets and is no citation, without anything that opens a tag, an image or a link.
+/// What stands in brackets and is no citation, without anything that opens a tag.
 fn words(inner: &str) -> String {
-    inner.replace('<', "&lt;").replace(['[', ']'], "").replace("](", " (")
+    inner.replace('<', "&lt;")
 }
 
 /// `1`, `1, 2`, `1-3`, `source 4`: numbers and what models write around them, and nothing else.
@@ -182,10 +190,11 @@ pub(super) fn spans(text: &str) -> Vec<(u32, usize, usize)> {
         let Some(length) = text[at + 1..].find(']') else { break };
         let Some(number) = number(&text[at + 1..at + 1 + length]) else { continue };
         let before = text[..at].trim_end();
-        let sentence = before
+        // The sentence's own end, with a quotation mark perhaps, is not that of the one before.
+        let inside = before.trim_end_matches(['.', '!', '?', '…', '"', '”', '’', ')']);
+        let sentence = inside
             .char_indices()
             .rev()
-            .skip(1)
             .find(|(_, sign)| matches!(sign, '.' | '!' | '?' | '\n' | ']'))
             .map_or(0, |(end, sign)| end + sign.len_utf8());
         // Two citations in a row stand for the same sentence.
@@ -249,7 +258,8 @@ mod tests {
             ("[click](https://evil.example)", "click"),
             ("[1](https://evil.example)", "[1]"),
             ("![1](https://evil.example)", "[1]"),
-            ("[a ![b](c) d](e)", "a !b(c) d"),
+            ("[a ![b](c) d](e)", "[a b d] (e)"),
+            ("[see [1]](e)", "[see [1]] (e)"),
             ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
             ("</script><!-- x -->", "&lt;/script>&lt;!-- x -->"),
             ("<http://evil.example>", "&lt;http://evil.example>"),
@@ -259,6 +269,24 @@ mod tests {
             ("wow! [1]", "wow! [1]"),
         ] {
             assert_eq!(clean(written, 1), out, "{written}");
+        }
+    }
+
+    #[test]
+    fn no_length_makes_a_link() {
+        let label = "x".repeat(LONGEST_LABEL + 10);
+        let address = "y".repeat(LONGEST_ADDRESS + 10);
+        for written in [
+            format!("![{label}](http://evil.example)"),
+            format!("[{label}](http://evil.example)"),
+            format!("[x](http://evil.example/{address})"),
+            format!("![{label}][1]"),
+        ] {
+            for size in [1, 7, 100, usize::MAX] {
+                // What is held back depends on how it comes; that it is harmless does not.
+                let cleaned = cut(&written, 1, size);
+                assert!(!cleaned.contains("](") && !cleaned.contains("!["), "{cleaned}");
+            }
         }
     }
 
@@ -277,6 +305,7 @@ mod tests {
         let text = "Über alles. Sales rose [1][2]. Costs fell [3].";
         let found = spans(text);
         assert_eq!(found, [(1, 12, 23), (2, 12, 26), (3, 31, 42)]);
+        assert_eq!(spans("- “One. Two.” [1]"), [(1, 8, 14)], "a quotation's last sentence");
         assert_eq!(spans("no citation [sic]"), []);
         assert_eq!(spans("👍 yes [1]"), [(1, 0, 7)]);
     }

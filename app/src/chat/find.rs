@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A source is strong when it is nearly as relevant as the best.
-const STRONG: f64 = 0.85;
+const STRONG: f64 = 0.99;
 /// The neighbours of so many of the best are read as well.
 const WITH_NEIGHBOURS: usize = 2;
 /// Tokens of a passage, for how many fit.

@@ -16,6 +16,7 @@ use axum::{
 use futures::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
 use super::{
     answer,
@@ -28,7 +29,7 @@ use super::{
 use crate::{auth::Signed, documents, error::Error, state::App, tenants::Database};
 
 /// Most bytes of a body: clients may send the whole conversation along, of which we read the last message.
-const BODY: usize = 1 << 20;
+const BODY: usize = 4 << 20;
 
 /// Routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -54,9 +55,13 @@ async fn ask(
     }
     app.limits.costly(signed.user)?;
     let database = app.tenants.database(signed.tenant).await?;
-    let begun = begin(&app, &signed, &asked, database).await?;
-    let database = app.tenants.database(signed.tenant).await?;
-    let events = answer::write(&app, &signed, begun, database.pool);
+    let (begun, pool) = begin(&app, &signed, &asked, database).await?;
+    let begun = match begun {
+        Ok(begun) => begun,
+        Err(Refused::Running(place)) => return Ok(wire::respond(buffer::follow(pool, place))),
+        Err(refused) => return Err(refused.into()),
+    };
+    let events = answer::write(&app, &signed, begun, pool);
     let events = stream::unfold(events, |mut events| async move {
         events.recv().await.map(|event| (event, events))
     });
@@ -83,21 +88,28 @@ async fn begin(
     signed: &Signed,
     asked: &Asked,
     database: Database,
-) -> Result<Begun, Error> {
+) -> Result<(Result<Begun, Refused>, PgPool), Error> {
     let model = app.chat.as_ref().map(|model| model.name());
     let asking = |database: Database| async move {
         match begin::begin(&database.pool, signed.user, asked, model).await {
             Err(Refused::Database(error)) => Err(error),
-            other => Ok(other),
+            other => Ok((other, database.pool)),
         }
     };
-    let begun = crate::search::patiently(app, signed.tenant, database, asking).await?;
-    begun.map_err(|refused| match refused {
-        Refused::Missing => Error::NotFound,
-        Refused::Busy => Error::Conflict(refused.to_string()),
-        Refused::Nothing | Refused::Full(_) => Error::invalid("conversation", refused.to_string()),
-        Refused::Database(error) => Error::internal(error),
-    })
+    crate::search::patiently(app, signed.tenant, database, asking).await
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Missing => Self::NotFound,
+            Refused::Busy | Refused::Running(_) => Self::Conflict(refused.to_string()),
+            Refused::Nothing | Refused::Full(_) => {
+                Self::invalid("conversation", refused.to_string())
+            }
+            Refused::Database(error) => Self::internal(error),
+        }
+    }
 }
 
 async fn list(State(app): State<Arc<App>>, signed: Signed) -> Result<Json<Value>, Error> {

@@ -13,6 +13,9 @@ const LISTED: i64 = 200;
 /// Messages that count as history.
 const HISTORY: i64 = 12;
 
+/// Why an answer failed whose writer went away.
+pub(super) const RESTARTED: &str = "The app was restarted while it wrote this answer. Try again.";
+
 /// A line of the list.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Conversation {
@@ -125,23 +128,36 @@ pub(super) async fn messages(pool: &PgPool, id: &str) -> sqlx::Result<Vec<Messag
     .await
 }
 
-/// Fails answers that nobody writes any more: whoever did said nothing for long. What was sent of the text stays.
+/// Fails answers that nobody writes any more: whoever did said nothing for long. What was sent stays: text, and its sources.
 pub(super) async fn give_up(session: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "update messages set
+        "with events as (
+            select message_id, line::jsonb as event, row_number() over (order by place, number) as place
+            from answer_pieces, unnest(string_to_array(events, chr(10))) with ordinality as lines (line, number)
+            where conversation_id = $1
+         ), sent as (
+            select message_id,
+                string_agg(event ->> 'delta', '' order by place)
+                    filter (where event ->> 'type' = 'text-delta') as content,
+                jsonb_agg(jsonb_build_object(
+                    'n', event #> '{data,n}', 'document_id', event #> '{data,documentId}',
+                    'title', event #> '{data,title}', 'file_name', event #> '{data,fileName}',
+                    'page', event #> '{data,page}', 'last_page', event #> '{data,lastPage}',
+                    'quote', event #> '{data,quote}') order by place)
+                    filter (where event ->> 'type' = 'data-citation') as sources
+            from events group by message_id
+         )
+         update messages set
             state = case when stop_requested then 'stopped' else 'failed' end,
-            failure_words = case when stop_requested then null
-                else 'The app was restarted while it wrote this answer. Try again.' end,
-            content = case when content <> '' then content else coalesce((
-                select string_agg(line::jsonb ->> 'delta', '' order by piece.place, number)
-                from answer_pieces as piece,
-                    unnest(string_to_array(piece.events, chr(10))) with ordinality as lines (line, number)
-                where piece.conversation_id = messages.conversation_id and piece.message_id = messages.id
-                    and line::jsonb ->> 'type' = 'text-delta'
-            ), '') end
-         where conversation_id = $1 and state = 'answering' and alive_at < now() - interval '15 seconds'",
+            failure_words = case when stop_requested then null else $2 end,
+            content = coalesce(sent.content, ''),
+            sources = coalesce(sent.sources, '[]'::jsonb)
+         from (select $1 as conversation) as this left join sent on true
+         where conversation_id = $1 and state = 'answering' and alive_at < now() - interval '15 seconds'
+            and (sent.message_id is null or sent.message_id = messages.id)",
     )
     .bind(id)
+    .bind(RESTARTED)
     .execute(session)
     .await
     .map(drop)

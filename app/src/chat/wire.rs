@@ -83,6 +83,7 @@ fn citation(source: &Source) -> Value {
         "n": source.n,
         "documentId": source.document_id,
         "title": source.title,
+        "fileName": source.file_name,
         "page": source.page,
         "lastPage": source.last_page,
         "quote": source.quote,

@@ -62,7 +62,7 @@ pub async fn prepare(
         let detail = format!("the database has {stored} dimensions, the model {given}");
         return Err(Trouble::failed(Failure::ModelMismatch { stored, given }, detail));
     }
-    let file = open(app, document).await?;
+    let (file, title) = open(app, document).await?;
     let limits = limits(app);
     let (news, pages) = mpsc::channel(PAGES_AHEAD);
     let (vectors, mut batches) = mpsc::channel(BATCHES_AHEAD);
@@ -73,20 +73,22 @@ pub async fn prepare(
     };
     let ((textless, reading), embedding, written) = tokio::try_join!(
         reading,
-        embed(app, passages(pages, progress), vectors, progress),
+        embed(app, &title, passages(pages, progress), vectors, progress),
         store::write(&database.pool, document, &mut batches),
     )?;
     let written = written.ok_or_else(|| Trouble::failed(Failure::NoText, "no passages"))?;
     Ok(Prepared { written, pages: progress.page_count(), textless, reading, embedding })
 }
 
-async fn open(app: &App, document: Uuid) -> Result<Blob, Trouble> {
-    let key: String = sqlx::query_scalar("select blob_key from documents where id = $1")
-        .bind(document)
-        .fetch_one(&app.db)
-        .await
-        .map_err(Trouble::main)?;
-    Ok(app.files.get(&key).await?)
+/// A document's file, and what it is called.
+async fn open(app: &App, document: Uuid) -> Result<(Blob, String), Trouble> {
+    let (key, title): (String, String) =
+        sqlx::query_as("select blob_key, title from documents where id = $1")
+            .bind(document)
+            .fetch_one(&app.db)
+            .await
+            .map_err(Trouble::main)?;
+    Ok((app.files.get(&key).await?, title))
 }
 
 fn limits(app: &App) -> Limits {
@@ -151,6 +153,7 @@ async fn cut(mut chunker: Chunker, number: i32, text: String) -> (Chunker, Vec<P
 /// Vectors for passages, several batches at the same time, in order.
 async fn embed(
     app: &App,
+    title: &str,
     passages: impl Stream<Item = Passage> + Send,
     vectors: mpsc::Sender<Batch>,
     progress: &Progress,
@@ -158,7 +161,7 @@ async fn embed(
     let models = &app.args.models;
     let batches = passages
         .chunks(models.embedding_batch as usize)
-        .map(|passages| embed_batch(app, passages, progress))
+        .map(|passages| embed_batch(app, title, passages, progress))
         .buffered(models.embedding_concurrency as usize);
     futures::pin_mut!(batches);
     let mut took = Duration::ZERO;
@@ -173,14 +176,19 @@ async fn embed(
 }
 
 /// Boxed, because the compiler does not see otherwise that it may be sent to another thread.
+///
+/// What a passage is about often stands in the title only: "it" is the machine whose manual this is. So the title goes into the
+/// vector, and not into the text that is shown.
 fn embed_batch<'a>(
     app: &'a App,
+    title: &'a str,
     passages: Vec<Passage>,
     progress: &'a Progress,
 ) -> BoxFuture<'a, Result<(Batch, Duration), Trouble>> {
     async move {
         let began = Instant::now();
-        let texts: Vec<String> = passages.iter().map(|passage| passage.text.clone()).collect();
+        let texts: Vec<String> =
+            passages.iter().map(|passage| format!("{title}. {}", passage.text)).collect();
         let vectors = app.embeddings.embed(&texts).await?;
         progress.embedded(passages.len());
         Ok((Batch { passages, vectors }, began.elapsed()))

@@ -12,6 +12,7 @@ mod cleaning;
 mod database;
 mod emulator;
 mod environment;
+pub mod eval;
 mod pdf;
 mod process;
 mod space;

@@ -102,7 +102,7 @@ async fn what_is_no_request_of_the_chat_is_refused_with_words() -> Result<()> {
     }
     ensure!(lab.ada.conversations().await?.is_empty() && lab.model.asked().is_empty());
     // The connection is not used again after this one: it comes last.
-    let large = with(question("c1", TUFTS), "/message/metadata", json!("x".repeat(2 << 20)));
+    let large = with(question("c1", TUFTS), "/message/metadata", json!("x".repeat(5 << 20)));
     lab.ada.refused(&large).await?.expect_error(413, "too_large")?;
     Ok(())
 }
