@@ -113,26 +113,29 @@ fn distance(dimensions: i32) -> String {
 }
 
 /// The question's words, each with its weight: a word that stands in few passages tells more than one that stands in many
-/// (inverse document frequency, as in BM25). Any of them may match: a whole question asked for together would match
-/// nothing. Words in more than a quarter of all passages do not choose, unless there are no others. Lexemes are quoted one by
-/// one, so that no sign of the person's is an operator. A question of stop words alone has none, and matches nothing.
+/// (inverse document frequency, as in BM25). Words in more than a quarter of all passages do not choose, unless there are no
+/// others. Lexemes are quoted one by one, so that no sign of the person's is an operator. A question of stop words alone has
+/// none, and matches nothing. `offset 0` keeps the planner from counting a word once for each use of the count.
 const WORDS: &str = r"words as (
-    select lexeme, query, hits, ln(1 + (greatest($4::bigint - hits, 0) + 0.5) / (hits + 0.5))::float8 as weight
+    select
+        query,
+        hits > 0 and hits * 4 <= $4::bigint as chooses,
+        ln(1 + (greatest($4::bigint - hits, 0) + 0.5) / (hits + 0.5))::float8 as weight
     from (
-        select lexeme, query, (select count(*) from embeddings where content_tsv @@ query) as hits
+        select query, (select count(*) from embeddings where content_tsv @@ query) as hits
         from (
-            select lexeme, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as query
+            select ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as query
             from unnest(tsvector_to_array(to_tsvector('english', $1))) as lexeme
         ) as asked
+        offset 0
     ) as counted
 ),
 question as (
     select
-        coalesce(
-            string_agg(query::text, ' | ') filter (where hits > 0 and hits * 4 <= $4::bigint),
-            string_agg(query::text, ' | ')
-        )::tsquery as query,
-        nullif(sum(weight), 0) as weight
+        -- Any of the words may match: a whole question asked for together would match nothing.
+        string_agg(query::text, ' | ')::tsquery as query,
+        nullif(sum(weight), 0) as weight,
+        bool_or(chooses) as has_choosers
     from words
 )";
 
@@ -149,16 +152,27 @@ const NEAR: &str = r"near as (
     ) as nearest
 )";
 
-/// By words: those that hold the most telling of the question's words, close together.
-const ALIKE: &str = r"alike as (
+/// By words: those that hold the most telling of the question's words, close together. The weights come from one scan of the
+/// index for each word; a text is only looked into where it is among the best. Sums are rounded, or the order of adding would
+/// tell apart what is equal.
+const ALIKE: &str = r"held as materialized (
+    select embeddings.id, sum(words.weight)::float4 as weight, bool_or(words.chooses) as chosen
+    from words cross join lateral (
+        select id from embeddings where content_tsv @@ words.query and document_id = any($2) offset 0
+    ) as embeddings
+    group by embeddings.id
+),
+alike as (
     select id, row_number() over (order by weight desc, density desc, id) as place
     from (
-        select
-            id,
-            (select sum(words.weight) from words where content_tsv @@ words.query) as weight,
-            ts_rank_cd(content_tsv, question.query) as density
-        from embeddings, question
-        where document_id = any($2) and content_tsv @@ question.query
+        select id, best.weight, ts_rank_cd(content_tsv, question.query) as density
+        from (
+            select held.id, held.weight
+            from held, question
+            where held.chosen or not question.has_choosers
+            order by held.weight desc
+            fetch first ($3) rows with ties
+        ) as best join embeddings using (id), question
         order by 2 desc, 3 desc, id
         limit $3
     ) as densest
@@ -168,11 +182,8 @@ const REST: &str = r"chosen as ({chosen})
 select
     id, document_id, position, page_first, page_last, content, near, alike,
     {similarity} as similarity,
-    coalesce(
-        (select sum(words.weight) from words where content_tsv @@ words.query) / (select weight from question),
-        0
-    )::float8 as coverage
-from chosen join embeddings using (id)
+    coalesce(held.weight / (select weight from question), 0)::float8 as coverage
+from chosen join embeddings using (id) left join held using (id)
 order by near, alike, id";
 
 const MATCHED: &str = r"select

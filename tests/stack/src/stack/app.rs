@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Namespace of the tenants that the app makes.
 const NAMESPACE: &str = "tenants";
 /// What the app reads from the environment begins so.
-const READ: [&str; 18] = [
+const READ: [&str; 19] = [
     "CHAT_",
     "DATABASE_",
     "DEMO_",
@@ -33,6 +33,7 @@ const READ: [&str; 18] = [
     "MAX_",
     "OIDC_",
     "PUBLIC_URL",
+    "RELEVANCE_",
     "REQUESTS_",
     "S3_",
     "SESSION_",
