@@ -65,8 +65,9 @@ async function coming({ page, patience }) {
 export async function ask(visit) {
   const { page, watch } = visit;
   await send(page, TOPICS[2].question);
-  await page.getByRole('button', { name: 'Stop the answer' }).waitFor();
+  await questions(page).last().waitFor();
   assert.equal(await questions(page).last().locator('[data-words]').innerText(), TOPICS[2].question);
+  await answers(page).last().waitFor();
   const answer = await whole(visit);
   visit.chat = new URL(page.url()).pathname.split('/')[2];
   assert.ok(visit.chat, `the address is ${page.url()}`);

@@ -74,7 +74,7 @@ pub struct ChatArgs {
     pub chat_concurrency: u32,
 
     /// Relevance from 0 to 1 below which the documents are said not to answer; `make eval` measures it.
-    #[arg(long, env, default_value = "0.22", value_parser = part)]
+    #[arg(long, env, default_value = "0.16", value_parser = part)]
     pub relevance_floor: f64,
 }
 

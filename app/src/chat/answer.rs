@@ -18,6 +18,7 @@ use super::{
     buffer::{self, Sender},
     citations::Cleaner,
     find::{self, Found},
+    ground::Grounding,
     prompt, quote,
     store::{self, End, Outcome},
     wire::{self, Finish},
@@ -41,6 +42,7 @@ const NOT_ANSWERED: &str = "The documents do not seem to answer this.";
 const TRY: &str = "Ask in other words, or upload a document that does.";
 const NO_MODEL: &str =
     "No chat model is configured: these are the passages that fit best, word for word.";
+const UNCITED: &str = "This answer names no source. Check it against the sources below it.";
 const MODEL_AWAY: &str =
     "The chat model does not answer: these are the passages that fit best, word for word.";
 
@@ -249,23 +251,25 @@ async fn stream(
     first: impl Fn(),
 ) -> Result<(), models::Error> {
     let mut cleaner = Cleaner::new(given);
+    let mut grounding = Grounding::new(&draft.found.sources[..given]);
     loop {
         let finish = match answering.next().await? {
             Piece::Text(text) => {
                 if !draft.begun_text {
                     first();
                 }
-                say(sender, draft, &cleaner.push(&text));
+                say(sender, draft, &grounding.push(&cleaner.push(&text)));
                 continue;
             }
             Piece::Stop => Finish::Stop,
             Piece::Length => Finish::Length,
             Piece::Filtered => Finish::ContentFilter,
         };
-        say(sender, draft, &cleaner.finish());
+        let rest = grounding.push(&cleaner.finish());
+        say(sender, draft, &format!("{rest}{}", grounding.finish()));
         draft.finish = Some(finish);
         let words = match finish {
-            Finish::Stop => None,
+            Finish::Stop => (!grounding.cited).then_some(UNCITED),
             Finish::Length => Some("The answer was cut off: it reached its longest length."),
             Finish::ContentFilter => {
                 Some("The provider of the chat model kept back a part of the answer.")

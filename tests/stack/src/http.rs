@@ -39,7 +39,7 @@ pub(crate) fn post(url: &str, body: &str) -> Result<(u16, String)> {
     ask("POST", url, &headers, body.as_bytes()).map(|answer| (answer.status, answer.body))
 }
 
-/// Asks and waits at most ten seconds for the answer.
+/// Asks and waits at most half a minute for each piece of the answer.
 pub(crate) fn ask(
     method: &str,
     url: &str,
@@ -49,7 +49,7 @@ pub(crate) fn ask(
     let rest = url.strip_prefix("http://").with_context(|| format!("{url} is not an http URL"))?;
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(address).with_context(|| format!("cannot reach {url}"))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let extra: String =
         headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     write!(stream, "{method} /{path} HTTP/1.0\r\nhost: {address}\r\n{extra}\r\n")?;

@@ -52,6 +52,8 @@ pub(crate) fn start(run: &Run, models: &install::Models) -> Result<Embeddings> {
 /// Starts the chat server and waits for the line that says where it is.
 pub(crate) fn start_chat(run: &Run, chat: &install::Chat) -> Result<Chat> {
     let mut command = chat.server();
+    // Its threads spin while they wait for each other: on cores that others use as well, one is faster than two.
+    command.args(["--threads", "1"]);
     let Said { url, key, model, number } =
         serve(run, "chat", &mut command, "CHAT_SERVER_KEY", "context")?;
     Ok(Chat { url, key, model, context: number })

@@ -156,12 +156,12 @@ impl Stack {
         App::of(self.spawn(name, command)?)
     }
 
-    /// The browser's journey through an app that is there (tests/browser says what `wishes` may hold).
-    pub fn journey(&self, base_url: &str, wishes: &Value) -> Result<Command> {
+    /// A browser's journey through an app that is there: `journey.mjs` or `chat.mjs` (tests/browser says what `wishes` may hold).
+    pub fn journey(&self, script: &str, base_url: &str, wishes: &Value) -> Result<Command> {
         let node = install::require("node", "install Node.js 20 or newer: https://nodejs.org")?;
         let folder = install::npm(&paths::checkout().join("tests/browser"))?;
         let mut journey = Command::new(node);
-        journey.arg(folder.join("journey.mjs")).arg(base_url).arg(wishes.to_string());
+        journey.arg(folder.join(script)).arg(base_url).arg(wishes.to_string());
         journey.env("CHROMIUM", install::chromium()?);
         Ok(journey)
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::n;
 use crate::child::poll;
@@ -41,7 +41,8 @@ impl<'a> Walk<'a> {
         );
         let app = stack.start_app("app", &stack.app()?)?;
         n::tell(&format!("app          {}", app.url));
-        n::tell(&format!("model        {}, on this machine", stack.embeddings().model));
+        let (vectors, answers) = (&stack.embeddings().model, &stack.chat().model);
+        n::tell(&format!("models       {vectors} and {answers}, on this machine"));
         Ok(Self { stack, app })
     }
 
@@ -114,14 +115,47 @@ impl<'a> Walk<'a> {
         );
         ensure!(grace.search(QUESTION)?.is_none(), "Grace finds what is Ada's");
         n::tell("Grace asks the same and finds nothing: her database is another.");
+        self.chat(&ada, &id)?;
         if once {
             self.end(&[ada, grace])?;
         }
         Ok(())
     }
 
+    /// A question to the documents, answered by a small model on this machine.
+    fn chat(&self, ada: &Person<'_>, id: &str) -> Result<()> {
+        n::heading(
+            12,
+            "She asks, and the answer cites its pages",
+            "Sources come first, then the text as the model writes it. The model here is tiny; a better one is three flags.",
+        );
+        let started = Instant::now();
+        let events = say::while_doing("answering", || ada.ask(QUESTION))?;
+        let of = |kind: &'static str| events.iter().filter(move |event| event["type"] == *kind);
+        let sources: Vec<&str> =
+            of("source-document").filter_map(|one| one["title"].as_str()).collect();
+        let text: String = of("text-delta").filter_map(|one| one["delta"].as_str()).collect();
+        n::tell(&format!("Ada asks    {QUESTION}"));
+        n::tell(&format!("sources     {}", sources.join("; ")));
+        n::tell(&format!("the answer  {} (after {})", text.trim(), say::human(started.elapsed())));
+        for note in of("data-note").filter_map(|one| one["data"]["words"].as_str()) {
+            n::tell(&format!("note        {note}"));
+        }
+        let first = of("data-citation").next().context("no source")?;
+        ensure!(
+            first["data"]["documentId"] == id && first["data"]["page"] == 2,
+            "the lynx is on page 2, and not at {first}"
+        );
+        let last = events.last().context("no events")?;
+        ensure!(
+            last["type"] == "finish" && !text.trim().is_empty(),
+            "the answer ended with {last}"
+        );
+        Ok(())
+    }
+
     fn end(&self, people: &[Person<'_>]) -> Result<()> {
-        n::heading(12, "Both delete their accounts", "With them go tenants, databases, files.");
+        n::heading(13, "Both delete their accounts", "With them go tenants, databases, files.");
         for person in people {
             person.post("/account/delete", "confirm=delete")?;
         }
@@ -215,6 +249,19 @@ impl Person<'_> {
             Some(result) => result,
             None => bail!("the PDF was not searchable within {PATIENCE:?}"),
         }
+    }
+
+    /// The events of an answer.
+    fn ask(&self, question: &str) -> Result<Vec<Value>> {
+        let parts = json!([{"type": "text", "text": question}]);
+        let body = json!({"id": "demo", "messages": [{"role": "user", "parts": parts}]});
+        let body = body.to_string();
+        let answer =
+            self.walk.send(&self.cookie, "/api/chat", "application/json", body.as_bytes())?;
+        ensure!(answer.status == 200, "the chat answered {}: {}", answer.status, answer.body);
+        let events = answer.body.lines().filter_map(|line| line.strip_prefix("data: {"));
+        let events = events.map(|rest| serde_json::from_str(&format!("{{{rest}")));
+        events.collect::<Result<_, _>>().context("an event that is no JSON")
     }
 
     /// Where the first hit leads, if there is one.
