@@ -1,7 +1,7 @@
 //! The statement that finds candidates in a tenant's database, and the one that tells which of their words matched.
 //!
 //! In: the question, ids of documents, the question's vector where there is one. Out: passages that are near in meaning or
-//! alike in words, with their places in both lists; [`super::rank`] puts them in order. The text of the statements is here and
+//! alike in words, with their places in both lists; [`mod@super::rank`] puts them in order. The text of the statements is here and
 //! nowhere else; only the number of dimensions is written into it, everything else is bound.
 
 use pgvector::Vector;
