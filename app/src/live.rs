@@ -40,7 +40,7 @@ const TOGETHER: Duration = Duration::from_millis(150);
 /// How often it is asked whether the session still stands.
 const RECHECK: Duration = Duration::from_secs(30);
 
-/// Pages that one person may have open at the same time, in all browsers.
+/// Streams that one person may have open at the same time, in all browsers.
 const MOST: u32 = 24;
 
 static OPEN: LazyLock<Mutex<HashMap<Uuid, u32>>> = LazyLock::new(Mutex::default);
@@ -117,7 +117,7 @@ async fn events(
         due: Due::BOTH,
         checked: Instant::now(),
         _counted: app.metrics.stream(),
-        _of_person: Counted::one_more(signed.user)?,
+        _of_person: one_more(signed.user)?,
         app,
         headers,
         signed,
@@ -131,19 +131,22 @@ async fn events(
     Ok((unbuffered, Sse::new(batches.flatten()).keep_alive(KeepAlive::default())))
 }
 
-/// One of a person's streams.
-struct Counted(Uuid);
+/// One of a person's streams, until it is dropped.
+#[derive(Debug)]
+pub struct Counted(Uuid);
 
-impl Counted {
-    fn one_more(user: Uuid) -> Result<Self, Error> {
-        let mut all = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = all.entry(user).or_default();
-        if *open >= MOST {
-            return Err(Error::TooMany { seconds: RECHECK.as_secs() });
-        }
-        *open += 1;
-        Ok(Self(user))
+/// Counts one more stream of a person.
+///
+/// # Errors
+/// [`Error::TooMany`].
+pub fn one_more(user: Uuid) -> Result<Counted, Error> {
+    let mut all = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let open = all.entry(user).or_default();
+    if *open >= MOST {
+        return Err(Error::TooMany { seconds: RECHECK.as_secs() });
     }
+    *open += 1;
+    Ok(Counted(user))
 }
 
 impl Drop for Counted {

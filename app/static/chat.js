@@ -160,6 +160,8 @@ async function follow(mine, response) {
 
 function begin(mine) {
   mine.begun = true;
+  // A stop that came before the question was known there stopped nothing.
+  if (mine.stopping) fetch(`${api}/stop`, { method: "POST", headers: FETCH }).catch(() => {});
   if (mine.question) mine.question.stored = true;
   mine.hides.forEach((each) => {
     each.element.remove();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     begin::Begun,
-    buffer::{self, Sender},
+    buffer::{self, Sender, Wanted},
     citations::Cleaner,
     find::{self, Found},
     ground::Grounding,
@@ -26,16 +26,18 @@ use super::{
 use crate::{
     auth::Signed,
     documents,
-    error::Error,
+    error::{self, Error},
     models::{
         self,
-        chat::{Answering, ChatModel, Message, Piece},
+        chat::{Answering, ChatModel, Piece},
     },
     state::App,
 };
 
 /// Keeping an answer is tried for so long.
 const KEEP: Duration = Duration::from_secs(10);
+/// An answer is cut after so many bytes, whatever a provider sends.
+const LONGEST: usize = 128 << 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
 const NOT_ANSWERED: &str = "The documents do not seem to answer this.";
@@ -43,6 +45,7 @@ const TRY: &str = "Ask in other words, or upload a document that does.";
 const NO_MODEL: &str =
     "No chat model is configured: these are the passages that fit best, word for word.";
 const UNCITED: &str = "This answer names no source. Check it against the sources below it.";
+const GONE: &str = "This conversation went on elsewhere, or was deleted.";
 const MODEL_AWAY: &str =
     "The chat model does not answer: these are the passages that fit best, word for word.";
 
@@ -77,11 +80,14 @@ pub(super) fn write(
 
 async fn whole(app: &App, tenant: Uuid, begun: &Begun, pool: &PgPool, sender: Sender) {
     let started = Instant::now();
-    let (mut draft, mut next) = (Draft::default(), 0);
+    let mut draft = Draft::default();
     let end = tokio::select! {
         biased;
         end = compose(app, tenant, begun, &sender, &mut draft) => end,
-        () = buffer::write_down(pool, &begun.place, &sender, &mut next) => End::Stopped,
+        wanted = buffer::write_down(pool, &begun.place, &sender) => match wanted {
+            Wanted::Stop => End::Stopped,
+            Wanted::Yes | Wanted::Gone => End::Failed(GONE.to_owned()),
+        },
         () = app.last_words.cancelled() => End::Failed(store::RESTARTED.to_owned()),
     };
     close_text(&sender, &mut draft);
@@ -95,29 +101,24 @@ async fn whole(app: &App, tenant: Uuid, begun: &Begun, pool: &PgPool, sender: Se
     let outcome = Outcome { text: draft.text, sources: draft.found.sources, note, end };
     // Whoever reads later must find the end in the buffer; whoever asks next must find the answer ended.
     sender.keep(&last);
-    if !keep(pool, begun, &outcome, &sender, &mut next).await {
-        let words = "This answer could not be saved: your database does not answer.";
+    if !keep(pool, begun, &outcome, &sender).await {
+        let words = "This answer could not be saved: your database does not answer, or the conversation went on without it.";
         sender.tell(&[wire::note(words)]);
     }
     sender.tell(&last);
 }
 
-async fn keep(
-    pool: &PgPool,
-    begun: &Begun,
-    outcome: &Outcome,
-    sender: &Sender,
-    next: &mut i32,
-) -> bool {
+/// Whether it was kept.
+async fn keep(pool: &PgPool, begun: &Begun, outcome: &Outcome, sender: &Sender) -> bool {
     let place = (begun.place.conversation.as_str(), begun.place.message.as_str());
     let trying = async {
         loop {
             let kept = async {
-                buffer::flush(pool, &begun.place, sender, next).await?;
+                buffer::flush(pool, &begun.place, sender).await?;
                 store::finish(pool, place, outcome).await
             };
             match kept.await {
-                Ok(()) => return,
+                Ok(kept) => return kept,
                 Err(error) => {
                     tracing::warn!(%error, "an answer cannot be kept just now");
                     tokio::time::sleep(PAUSE).await;
@@ -125,7 +126,7 @@ async fn keep(
             }
         }
     };
-    tokio::time::timeout(KEEP, trying).await.is_ok()
+    tokio::time::timeout(KEEP, trying).await.unwrap_or(false)
 }
 
 async fn compose(
@@ -142,9 +143,15 @@ async fn compose(
     sender.send(&wire::start_step());
     sender.send(&wire::status("searching", "Searching your documents…"));
     let started = Instant::now();
-    match sources(app, tenant, begun).await {
-        Ok(found) => draft.found = found,
-        Err(error) => return End::Failed(error.to_string()),
+    let limit = app.args.chat.chat_seconds;
+    match tokio::time::timeout(limit, sources(app, tenant, begun)).await {
+        Ok(Ok(found)) => draft.found = found,
+        Ok(Err(error)) => {
+            // The person gets words, whoever runs the app the cause.
+            tracing::error!(error = %error::causes(&error), "sources could not be found");
+            return End::Failed(error.to_string());
+        }
+        Err(_late) => return End::Failed(late(limit)),
     }
     app.metrics.answer_stage("sources", started.elapsed());
     wire::sources(&draft.found.sources).iter().for_each(|part| sender.send(part));
@@ -158,18 +165,18 @@ async fn compose(
     };
     say_notes(sender, draft);
     sender.send(&wire::status("writing", "Writing an answer…"));
-    let limit = app.args.chat.chat_seconds;
     let left = limit.saturating_sub(started.elapsed());
     match tokio::time::timeout(left, by_model(app, model, begun, sender, draft)).await {
         Ok(Ok(())) => End::Done,
         // Nothing was said yet: the passages themselves are better than no answer.
         Ok(Err(_)) | Err(_) if !draft.begun_text => passages(sender, draft, begun, MODEL_AWAY),
         Ok(Err(_)) => End::Failed("The answer broke off. Try again.".to_owned()),
-        Err(_) => {
-            let seconds = limit.as_secs_f64();
-            End::Failed(format!("The answer took longer than {seconds} seconds. Try again."))
-        }
+        Err(_) => End::Failed(late(limit)),
     }
+}
+
+fn late(limit: Duration) -> String {
+    format!("The answer took longer than {} seconds. Try again.", limit.as_secs_f64())
 }
 
 async fn sources(app: &App, tenant: Uuid, begun: &Begun) -> Result<Found, Error> {
@@ -216,7 +223,7 @@ async fn by_model(
         let (sources, is_summary) = (&draft.found.sources[..given], draft.found.is_summary);
         let messages =
             prompt::answer(&begun.question, &begun.history, sources, history, is_summary);
-        match open(model, &messages, most).await {
+        match model.stream(&messages, most).await {
             Err(models::Error::TooLong(_)) if given > 1 => {
                 tracing::warn!(sources = given, "a prompt was too long; see --chat-context-tokens");
                 (given, history) = (given / 2, history / 2);
@@ -235,14 +242,6 @@ async fn by_model(
     .inspect_err(|error| tracing::warn!(%error, "the chat model failed in the middle"))
 }
 
-async fn open(
-    model: &ChatModel,
-    messages: &[Message],
-    most: u32,
-) -> Result<Answering, models::Error> {
-    model.stream(messages, most).await
-}
-
 async fn stream(
     mut answering: Answering,
     given: usize,
@@ -259,7 +258,10 @@ async fn stream(
                     first();
                 }
                 say(sender, draft, &grounding.push(&cleaner.push(&text)));
-                continue;
+                if draft.text.len() < LONGEST {
+                    continue;
+                }
+                Finish::Length
             }
             Piece::Stop => Finish::Stop,
             Piece::Length => Finish::Length,
@@ -268,6 +270,9 @@ async fn stream(
         let rest = grounding.push(&cleaner.finish());
         say(sender, draft, &format!("{rest}{}", grounding.finish()));
         draft.finish = Some(finish);
+        if draft.text.trim().is_empty() {
+            return Err(models::Error::Unavailable("it said nothing".to_owned()));
+        }
         let words = match finish {
             Finish::Stop => (!grounding.cited).then_some(UNCITED),
             Finish::Length => Some("The answer was cut off: it reached its longest length."),
@@ -278,9 +283,6 @@ async fn stream(
         if let Some(words) = words {
             draft.found.notes.push(words.to_owned());
             say_notes(sender, draft);
-        }
-        if draft.text.trim().is_empty() {
-            return Err(models::Error::Unavailable("it said nothing".to_owned()));
         }
         return Ok(());
     }

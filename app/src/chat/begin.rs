@@ -15,6 +15,8 @@ use super::{
 /// Most conversations of one tenant, and most messages of one conversation.
 const CONVERSATIONS: i64 = 2000;
 const MESSAGES: i32 = 1000;
+/// Answers that are written for one person at the same time: the model is shared by all.
+const AT_ONCE: i64 = 4;
 
 /// An answer that is to be written.
 #[derive(Clone, Debug)]
@@ -48,10 +50,10 @@ pub(super) async fn begin(
     pool: &PgPool,
     user: Uuid,
     asked: &Asked,
-    model: Option<&str>,
+    (message, model): (&str, Option<&str>),
 ) -> Result<Begun, Refused> {
     if let What::Question { id, text, replaces: None } = &asked.what
-        && let Some(begun) = fresh(pool, user, asked, (id.as_deref(), text), model).await?
+        && let Some(begun) = fresh(pool, user, asked, (id, text), (message, model)).await?
     {
         return Ok(begun);
     }
@@ -68,9 +70,15 @@ pub(super) async fn begin(
     store::give_up(&mut session, id).await?;
     if let Some((answer, question)) = running(&mut session, id).await? {
         // A browser may send the same question again by itself when a connection breaks.
-        let again = matches!(&asked.what, What::Question { id: Some(own), text: _, replaces: _ } if *own == question);
-        let place = Place { conversation: id.to_owned(), message: answer };
-        return Err(if again { Refused::Running(place) } else { Refused::Busy });
+        let again = matches!(&asked.what, What::Question { id: own, text: _, replaces: _ } if *own == question);
+        if answer == message {
+            // Our own, whose commit we did not hear of: nobody writes it yet.
+            let own = place_of(&mut session, id, message, "assistant").await?;
+            remove_from(&mut session, id, own.unwrap_or(i32::MAX)).await?;
+        } else {
+            let place = Place { conversation: id.to_owned(), message: answer };
+            return Err(if again { Refused::Running(place) } else { Refused::Busy });
+        }
     }
     // Readers of earlier answers have theirs.
     sqlx::query("delete from answer_pieces where conversation_id = $1")
@@ -79,7 +87,7 @@ pub(super) async fn begin(
         .await?;
     let (question, place) = match &asked.what {
         What::Question { id: own, text, replaces } => {
-            let place = ask(&mut session, id, own.as_deref(), (text, replaces.as_deref())).await?;
+            let place = ask(&mut session, id, own, (text, replaces.as_deref())).await?;
             (text.clone(), place)
         }
         What::Again { answer } => again(&mut session, id, answer.as_deref()).await?,
@@ -87,12 +95,11 @@ pub(super) async fn begin(
     if place >= MESSAGES {
         return Err(Refused::Full("This conversation is very long. Begin a new one."));
     }
-    let message = new_id("a");
     sqlx::query(
         "insert into messages (conversation_id, id, place, role, state, model) values ($1, $2, $3, 'assistant', 'answering', $4)",
     )
     .bind(id)
-    .bind(&message)
+    .bind(message)
     .bind(place + 1)
     .bind(model)
     .execute(&mut *session)
@@ -103,7 +110,7 @@ pub(super) async fn begin(
         .await?;
     let history = store::history(&mut session, id, place).await?;
     session.commit().await?;
-    let place = Place { conversation: id.to_owned(), message };
+    let place = Place { conversation: id.to_owned(), message: message.to_owned() };
     Ok(Begun { place, title, document, question, history })
 }
 
@@ -112,15 +119,20 @@ async fn fresh(
     pool: &PgPool,
     user: Uuid,
     asked: &Asked,
-    (own, text): (Option<&str>, &str),
-    model: Option<&str>,
+    (own, text): (&str, &str),
+    (message, model): (&str, Option<&str>),
 ) -> Result<Option<Begun>, Refused> {
-    let (title, message) = (request::title(text), new_id("a"));
-    let (made, is_full): (bool, bool) = sqlx::query_as(
-        "with count as (select count(*) >= $9 as is_full from conversations),
+    let title = request::title(text);
+    let (made, is_full, is_busy): (bool, bool, bool) = sqlx::query_as(
+        "with count as (
+            select
+                (select count(*) >= $9 from conversations) as is_full,
+                (select count(*) >= $10 from messages join conversations on conversations.id = conversation_id
+                    where state = 'answering' and user_id = $2 and alive_at > now() - interval '15 seconds') as is_busy
+        ),
         made as (
             insert into conversations (id, user_id, document_id, title)
-            select $1, $2, $3, $4 from count where not is_full on conflict (id) do nothing returning id
+            select $1, $2, $3, $4 from count where not is_full and not is_busy on conflict (id) do nothing returning id
         ), asked as (
             insert into messages (conversation_id, id, place, role, content)
             select id, $5, 0, 'user', $6 from made
@@ -128,43 +140,46 @@ async fn fresh(
             insert into messages (conversation_id, id, place, role, state, model)
             select id, $7, 1, 'assistant', 'answering', $8 from made
         )
-        select exists (select from made), is_full and not exists (select from conversations where id = $1) from count",
+        select
+            exists (select from made),
+            is_full and not exists (select from conversations where id = $1),
+            is_busy and not exists (select from conversations where id = $1)
+        from count",
     )
     .bind(&asked.conversation)
     .bind(user)
     .bind(asked.document)
     .bind(&title)
-    .bind(own.map_or_else(|| new_id("q"), ToOwned::to_owned))
+    .bind(own)
     .bind(text)
-    .bind(&message)
+    .bind(message)
     .bind(model)
     .bind(CONVERSATIONS)
+    .bind(AT_ONCE)
     .fetch_one(pool)
     .await?;
     if is_full {
         return Err(Refused::Full("You have very many conversations. Delete some first."));
     }
-    let place = Place { conversation: asked.conversation.clone(), message };
+    if is_busy {
+        return Err(Refused::Full(
+            "Several answers are being written for you. Wait for one of them to end, or stop it.",
+        ));
+    }
+    let place = Place { conversation: asked.conversation.clone(), message: message.to_owned() };
     let (document, question) = (asked.document, text.to_owned());
     Ok(made.then(|| Begun { place, title, document, question, history: Vec::new() }))
-}
-
-fn new_id(kind: &str) -> String {
-    format!("{kind}-{}", Uuid::new_v4().simple())
 }
 
 /// The place of a new question, in the place of an older one where it replaces that.
 async fn ask(
     session: &mut PgConnection,
     conversation: &str,
-    own: Option<&str>,
+    own: &str,
     (text, replaces): (&str, Option<&str>),
 ) -> Result<i32, Refused> {
     // The same id twice is the same question, sent again.
-    let old = match replaces.or(own) {
-        Some(id) => place_of(session, conversation, id, "user").await?,
-        None => None,
-    };
+    let old = place_of(session, conversation, replaces.unwrap_or(own), "user").await?;
     if replaces.is_some() && old.is_none() {
         return Err(Refused::Missing);
     }
@@ -175,9 +190,8 @@ async fn ask(
         }
         None => next_place(session, conversation).await?,
     };
-    let own = own.or(replaces).map_or_else(|| new_id("q"), ToOwned::to_owned);
-    let taken = place_of(session, conversation, &own, "assistant").await?.is_some();
-    let own = if taken { new_id("q") } else { own };
+    let taken = place_of(session, conversation, own, "assistant").await?.is_some();
+    let own = if taken { request::new_id("q") } else { own.to_owned() };
     sqlx::query("insert into messages (conversation_id, id, place, role, content) values ($1, $2, $3, 'user', $4)")
         .bind(conversation)
         .bind(own)

@@ -4,7 +4,7 @@
 //! process. The writer shows that it lives, and hears there that it is to stop. Nothing but the database connects the two.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,12 +23,21 @@ const LOST: Duration = Duration::from_secs(15);
 /// Where the events of one answer go: to the browser that asked, as long as it listens, and into the database.
 pub(super) struct Sender {
     live: mpsc::UnboundedSender<String>,
-    unwritten: Mutex<Vec<String>>,
+    queue: Mutex<Queue>,
+}
+
+/// Events on their way into the database.
+#[derive(Default)]
+struct Queue {
+    /// Sent, and not known to have come there: it is sent again as it is, under the same place.
+    batch: Vec<String>,
+    later: Vec<String>,
+    place: i32,
 }
 
 impl Sender {
     pub(super) fn new(live: mpsc::UnboundedSender<String>) -> Self {
-        Self { live, unwritten: Mutex::default() }
+        Self { live, queue: Mutex::default() }
     }
 
     /// To the browser at once, to the database soon.
@@ -36,13 +45,12 @@ impl Sender {
         let text = event.to_string();
         // A browser that is gone changes nothing.
         let _ = self.live.send(text.clone());
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.queue().later.push(text);
     }
 
     /// To the database only.
     pub(super) fn keep(&self, events: &[Value]) {
-        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-        unwritten.extend(events.iter().map(Value::to_string));
+        self.queue().later.extend(events.iter().map(Value::to_string));
     }
 
     /// To the browser only.
@@ -50,15 +58,39 @@ impl Sender {
         events.iter().for_each(|event| drop(self.live.send(event.to_string())));
     }
 
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner))
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put_back(&self, mut events: Vec<String>) {
-        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-        events.append(&mut unwritten);
-        *unwritten = events;
+    /// What is to be sent now, and under which place; a reader that has read a place must never miss what was added to it.
+    fn next(&self) -> (i32, String) {
+        let mut queue = self.queue();
+        if queue.batch.is_empty() {
+            queue.batch = std::mem::take(&mut queue.later);
+        }
+        (queue.place, queue.batch.join("\n"))
     }
+
+    /// The batch has come there; whether more is waiting.
+    fn written(&self) -> bool {
+        let mut queue = self.queue();
+        if !queue.batch.is_empty() {
+            queue.batch.clear();
+            queue.place += 1;
+        }
+        !queue.later.is_empty()
+    }
+}
+
+/// What becomes of an answer that is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It is to be written on.
+    Yes,
+    /// Somebody asked to stop.
+    Stop,
+    /// It was given up, replaced or deleted in the meantime.
+    Gone,
 }
 
 /// An answer, by its conversation and its own id.
@@ -68,41 +100,32 @@ pub(super) struct Place {
     pub(super) message: String,
 }
 
-/// Writes events down until somebody asks to stop, or the answer is not wanted any more.
-pub(super) async fn write_down(pool: &PgPool, place: &Place, sender: &Sender, next: &mut i32) {
+/// Writes events down until the answer is to end; why it is.
+pub(super) async fn write_down(pool: &PgPool, place: &Place, sender: &Sender) -> Wanted {
     loop {
         tokio::time::sleep(EVERY).await;
-        match flush(pool, place, sender, next).await {
-            Ok(true) => {}
-            Ok(false) => return,
+        match flush(pool, place, sender).await {
+            Ok(Wanted::Yes) => {}
+            Ok(wanted) => return wanted,
             // The browser that listens gets its answer all the same.
             Err(error) => tracing::debug!(%error, "an answer cannot be written down just now"),
         }
     }
 }
 
-/// Writes down what is new; whether the answer is still wanted.
-pub(super) async fn flush(
-    pool: &PgPool,
-    place: &Place,
-    sender: &Sender,
-    next: &mut i32,
-) -> sqlx::Result<bool> {
-    let events = sender.take();
-    let written = tokio::time::timeout(LOST / 3, write(pool, place, &events, *next)).await;
-    match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-        Ok(wanted) => {
-            *next += 1;
-            Ok(wanted)
-        }
-        Err(error) => {
-            sender.put_back(events);
-            Err(error)
+/// Writes down all that is new; whether the answer is still wanted. Dropped in the middle, nothing is lost: it is written again.
+pub(super) async fn flush(pool: &PgPool, place: &Place, sender: &Sender) -> sqlx::Result<Wanted> {
+    loop {
+        let (next, events) = sender.next();
+        let written = tokio::time::timeout(LOST / 3, write(pool, place, &events, next)).await;
+        let wanted = written.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        if !sender.written() || wanted == Wanted::Gone {
+            return Ok(wanted);
         }
     }
 }
 
-async fn write(pool: &PgPool, place: &Place, events: &[String], next: i32) -> sqlx::Result<bool> {
+async fn write(pool: &PgPool, place: &Place, events: &str, next: i32) -> sqlx::Result<Wanted> {
     // Written again after a lost reply, it is the same row. No message, no piece: it was replaced or deleted.
     let stop: Option<bool> = sqlx::query_scalar(
         "with alive as (
@@ -111,17 +134,21 @@ async fn write(pool: &PgPool, place: &Place, events: &[String], next: i32) -> sq
          ), piece as (
             insert into answer_pieces (conversation_id, message_id, place, events)
             select $1, $2, $3, $4 from alive where $4 <> ''
-            on conflict (conversation_id, message_id, place) do update set events = excluded.events
+            on conflict (conversation_id, message_id, place) do nothing
          )
          select stop_requested from alive",
     )
     .bind(&place.conversation)
     .bind(&place.message)
     .bind(next)
-    .bind(events.join("\n"))
+    .bind(events)
     .fetch_optional(pool)
     .await?;
-    Ok(stop == Some(false))
+    Ok(match stop {
+        Some(false) => Wanted::Yes,
+        Some(true) => Wanted::Stop,
+        None => Wanted::Gone,
+    })
 }
 
 /// The answer of a conversation that is being written, if there is one.
@@ -204,5 +231,33 @@ impl Reader {
             tokio::time::sleep(EVERY).await;
         }
         Ok(lives)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_is_sent_again_as_it_was_until_it_has_come() {
+        let (live, _browser) = mpsc::unbounded_channel();
+        let sender = Sender::new(live);
+        sender.send(&json!(1));
+        sender.send(&json!(2));
+        assert_eq!(sender.next(), (0, "1\n2".to_owned()));
+        sender.send(&json!(3));
+        assert_eq!(
+            sender.next(),
+            (0, "1\n2".to_owned()),
+            "what is added later has a place of its own"
+        );
+        assert!(sender.written());
+        assert_eq!(sender.next(), (1, "3".to_owned()));
+        assert!(!sender.written());
+        assert_eq!(sender.next(), (2, String::new()));
+        assert!(!sender.written());
+        assert_eq!(sender.next().0, 2, "a sign of life takes no place");
     }
 }

@@ -16,8 +16,10 @@ const LONGEST_RANGE: u32 = 12;
 pub(super) struct Cleaner {
     sources: u32,
     pending: String,
-    /// The last character that was let out; a line begins after a line break.
+    /// The last character that was let out.
     last: char,
+    /// What has been let out of this line, as far as it may be the label of a definition.
+    line: String,
 }
 
 /// What stands at the start of the pending text.
@@ -32,12 +34,14 @@ impl Cleaner {
     /// For an answer that was given so many sources.
     pub(super) fn new(sources: usize) -> Self {
         let sources = u32::try_from(sources).unwrap_or(u32::MAX);
-        Self { sources, pending: String::new(), last: '\n' }
+        Self { sources, pending: String::new(), last: '\n', line: String::new() }
     }
 
     /// More of the answer; what of it is certain.
     pub(super) fn push(&mut self, text: &str) -> String {
-        self.pending.push_str(text);
+        // The database takes no zero byte, and no page shows the others.
+        self.pending
+            .extend(text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\n' | '\t')));
         self.drain(false)
     }
 
@@ -54,14 +58,50 @@ impl Cleaner {
             match self.next(rest, first, ended) {
                 Next::Wait => break,
                 Next::Take(bytes, text) => {
-                    self.last = text.chars().next_back().unwrap_or(self.last);
-                    out.push_str(&text);
+                    self.let_out(&text, &mut out);
                     rest = &rest[bytes..];
                 }
             }
         }
         self.pending = rest.to_owned();
         out
+    }
+
+    /// What was taken out may have stood between two signs that mean something together: a space keeps them apart.
+    fn let_out(&mut self, text: &str, out: &mut String) {
+        let Some(first) = text.chars().next() else {
+            if self.last.is_ascii_digit() || self.last == '[' {
+                self.let_out(" ", out);
+            }
+            return;
+        };
+        let joins = match (self.last, first) {
+            (']', '(') | ('!', '[') => true,
+            (']', ':') => self.is_label(),
+            ('<', next) => opens_tag(next),
+            _ => false,
+        };
+        if joins {
+            out.push(' ');
+        }
+        for sign in text.chars() {
+            if sign == '\n' {
+                self.line.clear();
+            } else if self.line.len() <= LONGEST_LABEL {
+                self.line.push(sign);
+            }
+            out.push(sign);
+            self.last = sign;
+        }
+    }
+
+    /// Whether the line so far is a label in brackets, behind signs of a list or a quotation perhaps: with a colon and an address
+    /// it would give every such bracket in the text that address.
+    fn is_label(&self) -> bool {
+        let line = self.line.trim_start_matches(|c: char| {
+            c.is_whitespace() || c.is_ascii_digit() || ">-*+.)".contains(c)
+        });
+        line.starts_with('[') && line.find(']') == Some(line.len() - 1)
     }
 
     fn next(&self, rest: &str, first: char, ended: bool) -> Next {
@@ -74,13 +114,9 @@ impl Cleaner {
                 Some(Next::Take(_, _)) | None => plain(first),
                 Some(Next::Wait) => Next::Wait,
             },
-            (' ' | '!' | '<' | ']', None) if !ended => Next::Wait,
-            // The end of a label that was too long to be looked at: a space makes it no link.
-            (']', Some('(')) => Next::Take(1, "] ".to_owned()),
+            (' ' | '!' | '<', None) if !ended => Next::Wait,
             ('!', Some('[')) => Next::Take(1, String::new()),
-            ('<', Some(next)) if next.is_alphabetic() || matches!(next, '/' | '!' | '?') => {
-                Next::Take(1, "&lt;".to_owned())
-            }
+            ('<', Some(next)) if opens_tag(next) => Next::Take(1, "&lt;".to_owned()),
             ('[' | '【', _) => self.bracket(rest, ended).unwrap_or_else(|| plain(first)),
             _ => plain(first),
         }
@@ -90,39 +126,36 @@ impl Cleaner {
     fn bracket(&self, rest: &str, ended: bool) -> Option<Next> {
         let (open, close) = if rest.starts_with('[') { ('[', ']') } else { ('【', '】') };
         let inner_at = open.len_utf8();
-        let Some(length) = closing(&rest[inner_at..], open, close) else {
+        let Some(length) = closing(&rest[inner_at..], open, close, LONGEST_LABEL) else {
             return (rest.len() < LONGEST_LABEL && !ended).then_some(Next::Wait);
         };
         let inner = &rest[inner_at..inner_at + length];
-        if length > LONGEST_LABEL || inner.contains(['[', '\n']) {
+        if inner.contains(['[', '\n']) {
             return None;
         }
         let mut end = inner_at + length + close.len_utf8();
-        let (mut is_link, mut gap) = (false, "");
+        let mut is_link = false;
         match rest[end..].chars().next() {
             None if !ended => return Some(Next::Wait),
-            Some('(') => match closing(&rest[end + 1..], '(', ')') {
+            Some('(') => match closing(&rest[end + 1..], '(', ')', LONGEST_ADDRESS) {
                 Some(address) => {
                     is_link = true;
                     end += address + 2;
                 }
                 None if rest.len() - end < LONGEST_ADDRESS && !ended => return Some(Next::Wait),
-                // Too long to be looked at: a space makes it no link.
-                None => gap = " ",
+                // Too long to be looked at.
+                None => {}
             },
             _ => {}
-        }
-        // At the start of a line, `[1]: address` would give every [1] an address.
-        if self.last == '\n' && rest[end..].starts_with(':') {
-            gap = " ";
         }
         let text = match numbers(inner) {
             Some(numbers) => self.cite(&numbers),
             None if is_link => words(inner),
+            // Other brackets are only signs.
+            None if open != '[' => return None,
             None => format!("[{}]", words(inner)),
         };
-        let gap = if text.is_empty() { "" } else { gap };
-        Some(Next::Take(end, text + gap))
+        Some(Next::Take(end, text))
     }
 
     fn cite(&self, numbers: &[u32]) -> String {
@@ -131,10 +164,14 @@ impl Cleaner {
     }
 }
 
-/// Where the bracket ends that was opened just before.
-fn closing(text: &str, open: char, close: char) -> Option<usize> {
+fn opens_tag(next: char) -> bool {
+    next.is_alphabetic() || matches!(next, '/' | '!' | '?')
+}
+
+/// Where the bracket ends that was opened just before, if it does within so many bytes.
+fn closing(text: &str, open: char, close: char, within: usize) -> Option<usize> {
     let mut depth = 0_u32;
-    for (at, sign) in text.char_indices() {
+    for (at, sign) in text.char_indices().take_while(|(at, _)| *at <= within) {
         if sign == close && depth == 0 {
             return Some(at);
         } else if sign == close {
@@ -163,10 +200,9 @@ fn numbers(inner: &str) -> Option<Vec<u32>> {
         match part.split_once(['-', '–']) {
             Some((from, to)) => {
                 let (from, to) = (number(from)?, number(to)?);
-                if to < from || to - from > LONGEST_RANGE {
-                    return None;
+                if to >= from && to - from <= LONGEST_RANGE {
+                    numbers.extend(from..=to);
                 }
-                numbers.extend(from..=to);
             }
             None => numbers.push(number(part)?),
         }
@@ -176,9 +212,8 @@ fn numbers(inner: &str) -> Option<Vec<u32>> {
 
 fn number(text: &str) -> Option<u32> {
     let text = text.trim();
-    (!text.is_empty() && text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| text.parse().ok())
-        .flatten()
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 /// The citations in a finished text: number, and the part of the text that it stands for, as offsets in UTF-16 units, the way
@@ -265,6 +300,15 @@ mod tests {
             ("<http://evil.example>", "&lt;http://evil.example>"),
             ("1 < 2 and 2<3", "1 < 2 and 2<3"),
             ("[1]: http://evil.example\nand ![y][1]", "[1] : http://evil.example\nand [y][1]"),
+            ("> - [x]: http://evil.example", "> - [x] : http://evil.example"),
+            ("As in [1]: yes.", "As in [1]: yes."),
+            ("<[99]img src=x onerror=alert(1)>", "< img src=x onerror=alert(1)>"),
+            ("<[img src=x](u)>", "< img src=x>"),
+            ("!【a](http://evil.example/x.png)】", "!【a] (http://evil.example/x.png)】"),
+            ("[x][(http://evil.example)](u)", "[x] (http://evil.example)"),
+            ("[9[0]9]", "[9 9]"),
+            ("a [1-99] [1000000000]", "a"),
+            ("a\0b\u{7}c", "abc"),
             ("[e]: http://evil.example", "[e] : http://evil.example"),
             ("wow! [1]", "wow! [1]"),
         ] {
@@ -286,6 +330,34 @@ mod tests {
                 // What is held back depends on how it comes; that it is harmless does not.
                 let cleaned = cut(&written, 1, size);
                 assert!(!cleaned.contains("](") && !cleaned.contains("!["), "{cleaned}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_mixture_of_signs_makes_something_to_load() {
+        let signs = [
+            "[", "]", "(", ")", "!", "<", "a", "1", "9", ":", "\n", " ", "【", "】", "/",
+            "http://e", "-", "†",
+        ];
+        let mut state = 42_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..14 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(signs[(state >> 33) as usize % signs.len()]);
+            }
+            for size in [1, 3, usize::MAX] {
+                let out = cut(&text, 1, size);
+                let harmful = out.contains("](")
+                    || out.contains("![")
+                    || out.contains("[9]")
+                    || out
+                        .match_indices('<')
+                        .any(|(at, _)| out[at + 1..].chars().next().is_some_and(opens_tag));
+                assert!(!harmful, "{text:?} in pieces of {size} becomes {out:?}");
             }
         }
     }

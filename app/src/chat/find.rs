@@ -26,7 +26,7 @@ const STRONG: f64 = 0.99;
 /// The neighbours of so many of the best are read as well.
 const WITH_NEIGHBOURS: usize = 2;
 /// Tokens of a passage, for how many fit.
-const PASSAGE: usize = 300;
+const PASSAGE: usize = 330;
 /// Most passages of a summary.
 const SPREAD: usize = 40;
 /// A question is rewritten within this time, or asked as it is.
@@ -112,10 +112,9 @@ async fn summary(
         return Ok(Found { notes, ..Found::default() });
     }
     let most = (room.sources / PASSAGE).clamp(1, SPREAD);
-    let parts = i32::try_from(most).unwrap_or(1);
     let asking = |database: crate::tenants::Database| {
         let ids = &ids;
-        async move { whole::passages(&database.pool, ids, parts).await }
+        async move { whole::passages(&database.pool, ids, most).await }
     };
     let passages = on_database(app, tenant, asking).await?;
     let sources = sources::choose(&passages, documents, SPREAD, room.sources);

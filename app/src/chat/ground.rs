@@ -1,7 +1,7 @@
 //! Citations for sentences that a model left without one.
 //!
 //! In: an answer's text as it streams, and the sources. Out: the same text; after a sentence that cites nothing, though nearly all
-//! its telling words stand in one source, stands that source's number. Small models forget to cite. A sentence that no source
+//! its telling words, all its numbers and every "not" stand in one source, stands that source's number. Small models forget to cite. A sentence that no source
 //! holds stays as it is: a number that is wrong is worse than none. Pure.
 
 use std::collections::HashSet;
@@ -14,6 +14,11 @@ use super::sources::Source;
 const HELD: f64 = 0.8;
 /// A sentence of fewer telling words could be from anywhere.
 const TELLING: usize = 4;
+/// Words that turn a sentence into its opposite.
+const NOT: [&str; 14] = [
+    "not", "no", "never", "none", "cannot", "without", "nicht", "kein", "keine", "ohne", "pas",
+    "jamais", "sin", "nunca",
+];
 /// Words of fewer letters tell nothing, numbers apart.
 const SHORT: usize = 4;
 /// Forms of a word share so many first letters.
@@ -21,7 +26,7 @@ const STEM: usize = 6;
 
 /// Watches one answer.
 pub(super) struct Grounding {
-    sources: Vec<(u32, HashSet<String>)>,
+    sources: Vec<(u32, Words)>,
     sentence: String,
     /// A blank after a sentence's end, until it is known whether its citation follows.
     blank: Option<char>,
@@ -31,7 +36,7 @@ pub(super) struct Grounding {
 
 impl Grounding {
     pub(super) fn new(sources: &[Source]) -> Self {
-        let sources = sources.iter().map(|source| (source.n, telling(&source.quote))).collect();
+        let sources = sources.iter().map(|source| (source.n, Words::of(&source.quote))).collect();
         Self { sources, sentence: String::new(), blank: None, cited: false }
     }
 
@@ -76,14 +81,11 @@ impl Grounding {
             self.cited |= sentence.contains(']');
             return String::new();
         }
-        let words = telling(&sentence);
-        if words.len() < TELLING {
+        let words = Words::of(&sentence);
+        if words.telling.len() < TELLING {
             return String::new();
         }
-        let held = |source: &HashSet<String>| {
-            words.intersection(source).count() as f64 / words.len() as f64
-        };
-        let best = self.sources.iter().map(|(n, source)| (*n, held(source)));
+        let best = self.sources.iter().map(|(n, source)| (*n, words.held_by(source)));
         // Of two that hold as much, the first fits the question better.
         let best = best.reduce(|best, next| if next.1 > best.1 { next } else { best });
         match best {
@@ -96,12 +98,39 @@ impl Grounding {
     }
 }
 
-/// First letters of the words that tell something: numbers, and words of some length.
-fn telling(text: &str) -> HashSet<String> {
-    let words = text.unicode_words().map(str::to_lowercase);
-    let tells =
-        |word: &String| word.chars().count() >= SHORT || word.chars().any(|c| c.is_ascii_digit());
-    words.filter(tells).map(|word| word.chars().take(STEM).collect()).collect()
+/// What a text is made of.
+struct Words {
+    /// First letters of the words that tell something: numbers, and words of some length.
+    telling: HashSet<String>,
+    /// Words that must not differ: with another number, or a "not", a sentence says something else.
+    strict: HashSet<String>,
+}
+
+impl Words {
+    fn of(text: &str) -> Self {
+        let words: Vec<String> = text.unicode_words().map(str::to_lowercase).collect();
+        let has_digit = |word: &String| word.chars().any(|c| c.is_ascii_digit());
+        let tells = |word: &&String| word.chars().count() >= SHORT || has_digit(word);
+        let is_strict = |word: &&String| {
+            has_digit(word) || NOT.contains(&word.as_str()) || word.ends_with("n't")
+        };
+        Self {
+            telling: words
+                .iter()
+                .filter(tells)
+                .map(|word| word.chars().take(STEM).collect())
+                .collect(),
+            strict: words.iter().filter(is_strict).cloned().collect(),
+        }
+    }
+
+    /// The part of these words that stands in a source.
+    fn held_by(&self, source: &Self) -> f64 {
+        if !self.strict.is_subset(&source.strict) {
+            return 0.0;
+        }
+        self.telling.intersection(&source.telling).count() as f64 / self.telling.len() as f64
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +180,8 @@ mod tests {
             "The warranty of the dryer lasts 24 months [1].",
             "The warranty of the dryer lasts 24 months. [1] Returned machines are repaired. [2]\n",
             "The warranty of the dryer lasts 36 years and covers everything in the house.",
+            "The warranty of the dryer lasts 36 months from the day of delivery.",
+            "The warranty of the dryer never lasts 24 months from the day of delivery.",
             "Yes. No. 24 months.",
             "- one\n- two\n",
             "",

@@ -93,6 +93,11 @@ fn recent(history: &[Said], mut room: usize) -> Vec<Message> {
         let text = if said.by_person { said.text.clone() } else { without_numbers(&said.text) };
         messages.push(Message::new(role, text));
     }
+    // A question that was never answered says nothing, and some models want question and answer in turn.
+    messages.dedup_by(|older, newer| older.role == Role::User && newer.role == Role::User);
+    if messages.first().is_some_and(|newest| newest.role == Role::User) {
+        messages.remove(0);
+    }
     while messages.last().is_some_and(|oldest| oldest.role == Role::Assistant) {
         messages.pop();
     }
@@ -169,6 +174,20 @@ mod tests {
             "no answer without its question"
         );
         assert_eq!(texts(0), [""; 0]);
+    }
+
+    #[test]
+    fn questions_without_an_answer_are_left_out() {
+        let history = [
+            said(true, "lost"),
+            said(true, "asked"),
+            said(false, "answered"),
+            said(true, "failed"),
+        ];
+        let messages = answer("x", &history, &[], 1000, false);
+        let texts: Vec<_> =
+            messages[1..messages.len() - 1].iter().map(|m| m.content.as_str()).collect();
+        assert_eq!(texts, ["asked", "answered"]);
     }
 
     #[test]

@@ -61,19 +61,24 @@ fn best_sentences(asked: &HashSet<String>, text: &str) -> String {
     shortened(&quoted)
 }
 
-/// Sentences in one line each. A line break inside a passage may be a row of a table, so it ends one as well where the next begins
-/// with a capital or a number.
+/// Sentences in one line each. Lines are as the page was printed; one that goes on in lower case belongs to the sentence before,
+/// another may be a row of a table and begins anew.
 fn sentences(text: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    for block in text.split("\n\n") {
-        for sentence in block.split_sentence_bounds() {
-            let line = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
-            if line.chars().any(char::is_alphanumeric) {
-                all.push(line);
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match lines.last_mut() {
+            Some(before) if line.starts_with(char::is_lowercase) => {
+                before.push(' ');
+                before.push_str(line);
             }
+            _ => lines.push(line.to_owned()),
         }
     }
-    all
+    let sentences = lines.iter().flat_map(|line| line.split_sentence_bounds()).map(str::trim);
+    sentences
+        .filter(|line| line.chars().any(char::is_alphanumeric))
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 fn stems(text: &str) -> HashSet<String> {
@@ -85,9 +90,13 @@ fn stems(text: &str) -> HashSet<String> {
 }
 
 fn shortened(text: &str) -> String {
-    // A quotation in a line of its own must stay one, and its own brackets are no citations.
-    let text: String =
-        text.replace(['[', ']'], "|").split_whitespace().collect::<Vec<_>>().join(" ");
+    // A quotation in a line of its own must stay one; its own brackets are no citations, and nothing in it is a tag.
+    let text: String = text
+        .replace(['[', ']'], "|")
+        .replace('<', "&lt;")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     if text.chars().count() <= LONGEST {
         return text;
     }
@@ -105,6 +114,14 @@ mod tests {
         let text = "The office opens at nine. The warranty lasts 24 months from delivery.\nIt covers parts. Lunch is at noon.";
         let said = quotations("How long does the warranty last?", &[source(1, text)]);
         assert_eq!(said, "- “The warranty lasts 24 months from delivery. It covers parts.” [1]");
+    }
+
+    #[test]
+    fn printed_lines_are_put_together_and_tags_are_text() {
+        let text = "The warranty lasts 24\nmonths from delivery,\nunless <img src=http://evil.example/x> stands here.";
+        let said = quotations("warranty", &[source(1, text)]);
+        let expected = "- “The warranty lasts 24 months from delivery, unless &lt;img src=http://evil.example/x> stands here.” [1]";
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A question; it takes the place of an older one, and of all that came after that, where `replaces` names it.
-    Question { id: Option<String>, text: String, replaces: Option<String> },
+    Question { id: String, text: String, replaces: Option<String> },
     /// Another answer in the place of this one, or of the last.
     Again { answer: Option<String> },
 }
@@ -103,7 +103,8 @@ fn question(message: ClientMessage, replaces: Option<String>) -> Result<What, Er
             format!("A question may have {LONGEST} characters, this one has {count}. Shorten it.");
         return Err(Error::invalid("question", words));
     }
-    Ok(What::Question { id: id("message.id", message.id)?, text, replaces })
+    let own = id("message.id", message.id)?.or_else(|| replaces.clone());
+    Ok(What::Question { id: own.unwrap_or_else(|| new_id("q")), text, replaces })
 }
 
 /// An id that a browser chose.
@@ -117,6 +118,11 @@ fn id(field: &str, id: Option<String>) -> Result<Option<String>, Error> {
         )),
         None => Ok(None),
     }
+}
+
+/// An id for what has none yet.
+pub(super) fn new_id(kind: &str) -> String {
+    format!("{kind}-{}", Uuid::new_v4().simple())
 }
 
 /// Whether it can be the id of a conversation or of a message.
@@ -157,11 +163,8 @@ mod tests {
     #[test]
     fn only_the_last_message_counts() {
         let asked = body(|_| {}).unwrap();
-        let what = What::Question {
-            id: Some("m1".to_owned()),
-            text: "How long?".to_owned(),
-            replaces: None,
-        };
+        let what =
+            What::Question { id: "m1".to_owned(), text: "How long?".to_owned(), replaces: None };
         assert_eq!((asked.conversation.as_str(), asked.document, asked.what), ("c1", None, what));
         let single = body(|body| {
             body["message"] = body["messages"][1].take();

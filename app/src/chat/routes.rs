@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -26,7 +26,7 @@ use super::{
     store::{self, Conversation},
     wire,
 };
-use crate::{auth::Signed, documents, error::Error, state::App, tenants::Database};
+use crate::{auth::Signed, documents, error::Error, live, state::App, tenants::Database};
 
 /// Most bytes of a body: clients may send the whole conversation along, of which we read the last message.
 const BODY: usize = 4 << 20;
@@ -54,6 +54,12 @@ async fn ask(
         documents.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
     }
     app.limits.costly(signed.user)?;
+    // A task of its own: whoever goes away meanwhile leaves no question behind that nobody answers.
+    let task = app.answers.spawn(begun(app.clone(), signed, asked));
+    task.await.map_err(Error::internal)?
+}
+
+async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
     let database = app.tenants.database(signed.tenant).await?;
     let (begun, pool) = begin(&app, &signed, &asked, database).await?;
     let begun = match begun {
@@ -90,8 +96,10 @@ async fn begin(
     database: Database,
 ) -> Result<(Result<Begun, Refused>, PgPool), Error> {
     let model = app.chat.as_ref().map(|model| model.name());
+    let message = request::new_id("a");
+    let answer = (message.as_str(), model);
     let asking = |database: Database| async move {
-        match begin::begin(&database.pool, signed.user, asked, model).await {
+        match begin::begin(&database.pool, signed.user, asked, answer).await {
             Err(Refused::Database(error)) => Err(error),
             other => Ok((other, database.pool)),
         }
@@ -156,7 +164,13 @@ async fn resume(
     };
     match on_database(&app, signed.tenant, asking).await? {
         None => Ok(StatusCode::NO_CONTENT.into_response()),
-        Some((place, pool)) => Ok(wire::respond(buffer::follow(pool, place))),
+        Some((place, pool)) => {
+            let listening = live::one_more(signed.user)?;
+            let events = buffer::follow(pool, place).inspect(move |_| {
+                let _until_its_end = &listening;
+            });
+            Ok(wire::respond(events))
+        }
     }
 }
 
@@ -165,10 +179,9 @@ async fn stop(
     signed: Signed,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Error> {
-    let asking = |database: Database| {
-        let id = &id;
-        async move { store::stop(&database.pool, signed.user, id).await }
-    };
+    let id = known(&id)?;
+    let asking =
+        |database: Database| async move { store::stop(&database.pool, signed.user, id).await };
     on_database(&app, signed.tenant, asking).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -131,10 +131,13 @@ pub(super) async fn messages(pool: &PgPool, id: &str) -> sqlx::Result<Vec<Messag
 /// Fails answers that nobody writes any more: whoever did said nothing for long. What was sent stays: text, and its sources.
 pub(super) async fn give_up(session: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "with events as (
+        "with lost as (
+            select conversation_id, id from messages
+            where conversation_id = $1 and state = 'answering' and alive_at < now() - interval '15 seconds'
+         ), events as (
             select message_id, line::jsonb as event, row_number() over (order by place, number) as place
             from answer_pieces, unnest(string_to_array(events, chr(10))) with ordinality as lines (line, number)
-            where conversation_id = $1
+            where (conversation_id, message_id) in (select conversation_id, id from lost)
          ), sent as (
             select message_id,
                 string_agg(event ->> 'delta', '' order by place)
@@ -152,9 +155,8 @@ pub(super) async fn give_up(session: &mut PgConnection, id: &str) -> sqlx::Resul
             failure_words = case when stop_requested then null else $2 end,
             content = coalesce(sent.content, ''),
             sources = coalesce(sent.sources, '[]'::jsonb)
-         from (select $1 as conversation) as this left join sent on true
-         where conversation_id = $1 and state = 'answering' and alive_at < now() - interval '15 seconds'
-            and (sent.message_id is null or sent.message_id = messages.id)",
+         from lost left join sent on sent.message_id = lost.id
+         where messages.conversation_id = lost.conversation_id and messages.id = lost.id",
     )
     .bind(id)
     .bind(RESTARTED)
@@ -182,15 +184,22 @@ pub(super) async fn history(
     Ok(said)
 }
 
-/// Keeps what came of an answer. Nothing is changed where the answer was replaced or given up in the meantime.
+/// Keeps what came of an answer; whether its place was still there. Somebody may have given it up while its database was away.
 pub(super) async fn finish(
     pool: &PgPool,
     (conversation, message): (&str, &str),
     outcome: &Outcome,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "update messages set content = $3, sources = $4, note = $5, state = $6, failure_words = $7
-         where conversation_id = $1 and id = $2 and state = 'answering'",
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "with kept as (
+            update messages set content = $3, sources = $4, note = $5, state = $6, failure_words = $7
+            where conversation_id = $1 and id = $2
+                and (state = 'answering' or state = 'failed' and failure_words = $8)
+            returning conversation_id
+         ), touched as (
+            update conversations set updated_at = now() where id in (select conversation_id from kept)
+         )
+         select exists (select from kept)",
     )
     .bind(conversation)
     .bind(message)
@@ -199,13 +208,9 @@ pub(super) async fn finish(
     .bind(&outcome.note)
     .bind(outcome.end.state())
     .bind(outcome.end.words())
-    .execute(pool)
-    .await?;
-    sqlx::query("update conversations set updated_at = now() where id = $1")
-        .bind(conversation)
-        .execute(pool)
-        .await
-        .map(drop)
+    .bind(RESTARTED)
+    .fetch_one(pool)
+    .await
 }
 
 /// Gives a conversation another title; whether there is such a one.
@@ -247,6 +252,25 @@ pub(super) async fn feedback(
     .execute(pool)
     .await?;
     Ok(kept.rows_affected() > 0)
+}
+
+/// Takes the text of a document that is deleted out of what answers quote; what the answers say stays.
+pub(super) async fn forget_document(pool: &PgPool, document: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "with quoting as (
+            update messages set sources = (
+                select jsonb_agg(
+                    case when source ->> 'document_id' = $1 then source || '{\"quote\": \"\"}' else source end order by place)
+                from jsonb_array_elements(sources) with ordinality as all_sources (source, place))
+            where sources @> jsonb_build_array(jsonb_build_object('document_id', $1))
+            returning conversation_id, id
+         )
+         delete from answer_pieces where (conversation_id, message_id) in (select conversation_id, id from quoting)",
+    )
+    .bind(document.to_string())
+    .execute(pool)
+    .await
+    .map(drop)
 }
 
 /// Asks whoever writes an answer of this conversation to stop.

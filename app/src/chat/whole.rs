@@ -9,19 +9,21 @@ use uuid::Uuid;
 use crate::search::sql::Candidate;
 
 /// Only the table's own columns decide; no question is compared.
-const SPREAD: &str = r"with parts as (
-    select id, position, embedding, ntile($2) over (order by document_id, position) as part
+const SPREAD: &str = r"with places as (
+    select id, position, ntile($2) over (order by document_id, position) as part
     from embeddings
     where document_id = any($1)
 ),
-middles as (select part, avg(embedding) as middle from parts group by part),
+middles as (
+    select part, avg(embedding) as middle from places join embeddings using (id) group by part
+),
 typical as (
     select distinct on (part) id
-    from parts join middles using (part)
-    order by part, embedding <=> middle, position
+    from places join embeddings using (id) join middles using (part)
+    order by part, embedding <=> middle, places.position
 ),
 chosen as (
-    (select id from parts where position = 0 order by id limit greatest($2 / 3, 1))
+    (select id from places where position = 0 order by id limit $3)
     union
     select id from typical
 )
@@ -34,9 +36,17 @@ order by document_id, position";
 pub(super) async fn passages(
     pool: &PgPool,
     documents: &[Uuid],
-    room: i32,
+    room: usize,
 ) -> sqlx::Result<Vec<Candidate>> {
-    sqlx::query_as(SPREAD).bind(documents).bind(room.max(1)).fetch_all(pool).await
+    let firsts = documents.len().min(room / 3).max(1);
+    let parts = room.saturating_sub(firsts).max(1);
+    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    sqlx::query_as(SPREAD)
+        .bind(documents)
+        .bind(count(parts))
+        .bind(i64::from(count(firsts)))
+        .fetch_all(pool)
+        .await
 }
 
 /// Passages around those that fit best: what a sentence begins in one often ends in the next.

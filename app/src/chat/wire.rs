@@ -3,14 +3,17 @@
 //! In: what happens in an answer. Out: events, one JSON object each, and messages as they are kept. Every stream ends with
 //! `finish`, `error` or `abort`: its clients take an end without one of them for a whole answer. Pure.
 
-use std::time::Duration;
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use serde_json::{Value, json};
 
 use super::{citations, sources::Source, store::Message};
@@ -56,12 +59,12 @@ pub(super) fn status(phase: &str, words: &str) -> Value {
 
 /// All sources: as any client knows them, and as ours shows them.
 pub(super) fn sources(all: &[Source]) -> Vec<Value> {
-    let documents = all.iter().map(|source| part(source, "sourceId"));
+    let documents = all.iter().map(part);
     documents.chain(all.iter().map(citation)).collect()
 }
 
 /// As a part of a stream or of a message; the two say the same.
-fn part(source: &Source, id: &str) -> Value {
+fn part(source: &Source) -> Value {
     let details = json!({
         "n": source.n,
         "documentId": source.document_id,
@@ -70,7 +73,7 @@ fn part(source: &Source, id: &str) -> Value {
     });
     json!({
         "type": "source-document",
-        id: format!("s{}", source.n),
+        "sourceId": format!("s{}", source.n),
         "mediaType": PDF,
         "title": source.words(),
         "filename": source.file_name,
@@ -107,8 +110,11 @@ pub(super) fn text_delta(text: &str) -> Value {
 /// The end of the text, with the place of each citation in it.
 pub(super) fn text_end(text: &str, all: &[Source]) -> Value {
     let of = |n: u32| all.iter().find(|source| source.n == n);
+    let mut seen = HashSet::new();
     let citations = citations::spans(text).into_iter().filter_map(|(n, start, end)| {
         let source = of(n)?;
+        // The text of a source is long: once is enough.
+        let quote = if seen.insert(n) { source.quote.as_str() } else { "" };
         let document = json!({
             "type": "source",
             "sourceType": "document",
@@ -117,7 +123,7 @@ pub(super) fn text_end(text: &str, all: &[Source]) -> Value {
             "title": source.words(),
             "filename": source.file_name,
         });
-        Some(json!({"source": document, "startIndex": start, "endIndex": end, "citedText": source.quote}))
+        Some(json!({"source": document, "startIndex": start, "endIndex": end, "citedText": quote}))
     });
     json!({"type": "text-end", "id": "t1", "citations": citations.collect::<Vec<_>>()})
 }
@@ -166,8 +172,7 @@ pub(super) fn message(message: &Message) -> Value {
     if let Some(words) = &message.failure_words {
         metadata["words"] = json!(words);
     }
-    let mut parts: Vec<Value> =
-        message.sources.0.iter().map(|source| part(source, "sourceId")).collect();
+    let mut parts: Vec<Value> = message.sources.0.iter().map(part).collect();
     parts.extend(message.sources.0.iter().map(citation));
     parts.extend(message.note.as_deref().map(note));
     parts.push(json!({"type": "text", "text": message.content, "state": "done"}));
@@ -176,8 +181,8 @@ pub(super) fn message(message: &Message) -> Value {
 
 /// The answer to a request: events as they come, each sent at once.
 pub(super) fn respond(events: impl Stream<Item = String> + Send + 'static) -> Response {
-    let events = events.map(|event| format!("data: {event}\n\n"));
-    let whole = events.chain(stream::iter([DONE.to_owned()])).boxed();
+    let whole = ended(events.boxed()).map(|event| format!("data: {event}\n\n"));
+    let whole = whole.chain(stream::iter([DONE.to_owned()])).boxed();
     let alive = stream::unfold(whole, |mut events| async move {
         match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
             Ok(event) => event.map(|event| (event, events)),
@@ -197,6 +202,35 @@ pub(super) fn respond(events: impl Stream<Item = String> + Send + 'static) -> Re
     (headers, body).into_response()
 }
 
+/// The same events; where they break off, the client is told so: it would take the end for that of a whole answer.
+fn ended(events: BoxStream<'static, String>) -> impl Stream<Item = String> + Send {
+    let missing = || wire_error("The answer broke off. Reload the page and try again.");
+    stream::unfold(
+        (events, false, VecDeque::new()),
+        move |(mut events, ended, mut rest)| async move {
+            if let Some(event) = rest.pop_front() {
+                return Some((event, (events, ended, rest)));
+            }
+            match events.next().await {
+                Some(event) => {
+                    let ended = ended || is_last(&event);
+                    Some((event, (events, ended, rest)))
+                }
+                None if ended => None,
+                None => {
+                    rest.extend(missing());
+                    let event = rest.pop_front()?;
+                    Some((event, (stream::empty().boxed(), true, rest)))
+                }
+            }
+        },
+    )
+}
+
+fn wire_error(words: &str) -> Vec<String> {
+    error(words).iter().map(Value::to_string).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::sources::tests::source, *};
@@ -207,6 +241,17 @@ mod tests {
         assert!(last(finish(Finish::Stop)) && last(error("x")) && last(abort()));
         assert!(!is_last(&start_step().to_string()) && !is_last("nonsense"));
         assert!(!is_last(&text_delta("\"type\":\"finish\"").to_string()));
+    }
+
+    #[tokio::test]
+    async fn events_that_break_off_end_with_an_error() {
+        let given = |events: &[Value]| {
+            let events: Vec<String> = events.iter().map(Value::to_string).collect();
+            ended(stream::iter(events).boxed()).collect::<Vec<_>>()
+        };
+        let cut = given(&[start_step()]).await;
+        assert!(cut.len() == 3 && cut[2].contains("broke off"), "{cut:?}");
+        assert_eq!(given(&finish(Finish::Stop)).await.len(), 2);
     }
 
     #[test]

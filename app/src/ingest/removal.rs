@@ -6,6 +6,7 @@
 use uuid::Uuid;
 
 use crate::{
+    chat,
     state::App,
     tenants::{self, TenantState},
 };
@@ -28,6 +29,7 @@ pub async fn document(app: &App, job: &Job, document: Uuid) -> Result<(), Troubl
                 .execute(&database.pool)
                 .await
                 .map_err(Trouble::tenant)?;
+            chat::forget_document(&database.pool, document).await.map_err(Trouble::tenant)?;
         }
         Err(tenants::Error::Gone) => {}
         // Listed and not there: its database went with it, or never was.

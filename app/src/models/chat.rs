@@ -77,24 +77,22 @@ pub struct Answering {
 
 #[derive(Debug, Deserialize)]
 struct Chunk {
-    #[serde(default)]
-    choices: Vec<Choice>,
+    choices: Option<Vec<Choice>>,
     /// Some servers say so in the stream when they fail in the middle.
-    #[serde(default)]
     error: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Choice {
-    #[serde(default, alias = "message")]
-    delta: Delta,
-    #[serde(default)]
+    /// In a stream.
+    delta: Option<Delta>,
+    /// In one piece; some servers send it in a stream as well.
+    message: Option<Delta>,
     finish_reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Delta {
-    #[serde(default)]
     content: Option<String>,
 }
 
@@ -136,7 +134,8 @@ impl ChatModel {
             let request = self.request(messages, most_tokens, false);
             let answer: Chunk =
                 self.0.client.chat().create_byot(request).await.map_err(|e| fault(e).error)?;
-            let text = answer.choices.into_iter().next().and_then(|choice| choice.delta.content);
+            let first = answer.choices.unwrap_or_default().into_iter().next();
+            let text = first.and_then(|choice| choice.message?.content);
             text.ok_or_else(|| Error::Refused("it gave no answer".to_owned()))
         };
         let late = |_| Error::Unavailable(format!("no answer within {} s", patience.as_secs_f64()));
@@ -195,13 +194,16 @@ impl Answering {
             if chunk.error.is_some() {
                 return Err(Error::Unavailable("it failed in the middle".to_owned()));
             }
-            let Some(choice) = chunk.choices.into_iter().next() else { continue };
+            let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else {
+                continue;
+            };
             self.end = choice.finish_reason.as_deref().map(|reason| match reason {
                 "length" => Piece::Length,
                 "content_filter" => Piece::Filtered,
                 _ => Piece::Stop,
             });
-            if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
+            let text = choice.delta.and_then(|delta| delta.content);
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
                 return Ok(Piece::Text(text));
             }
             if let Some(end) = self.end.take() {

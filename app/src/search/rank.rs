@@ -74,29 +74,46 @@ fn score(passage: &Candidate) -> f64 {
 /// A passage that stands in two documents, or twice in one, is told once.
 fn without_duplicates(ranked: Vec<Ranked>) -> Vec<Ranked> {
     let mut kept: Vec<Ranked> = Vec::with_capacity(ranked.len());
-    let mut seen: Vec<HashSet<u64>> = Vec::new();
+    let mut seen: Vec<Print> = Vec::new();
     for one in ranked {
         if kept.len() < COMPARED {
-            let shingles = shingles(&one.passage.content);
-            if seen.iter().any(|other| likeness(&shingles, other) > SAME) {
+            let print = Print::of(&one.passage.content);
+            if seen.iter().any(|other| print.is_like(other)) {
                 continue;
             }
-            seen.push(shingles);
+            seen.push(print);
         }
         kept.push(one);
     }
     kept
 }
 
-fn shingles(text: &str) -> HashSet<u64> {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let words: Vec<String> = words.map(str::to_lowercase).collect();
-    let hash = |words: &[String]| {
-        let mut hasher = DefaultHasher::new();
-        words.hash(&mut hasher);
-        hasher.finish()
-    };
-    words.windows(SHINGLE.min(words.len().max(1))).map(hash).collect()
+/// What a text is compared by.
+struct Print {
+    shingles: HashSet<u64>,
+    /// Two leases of one form differ in their sums: such texts are not the same.
+    numbers: HashSet<String>,
+}
+
+impl Print {
+    fn of(text: &str) -> Self {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let words: Vec<String> = words.map(str::to_lowercase).collect();
+        let hash = |words: &[String]| {
+            let mut hasher = DefaultHasher::new();
+            words.hash(&mut hasher);
+            hasher.finish()
+        };
+        let has_digit = |word: &&String| word.chars().any(|c| c.is_ascii_digit());
+        Self {
+            shingles: words.windows(SHINGLE.min(words.len().max(1))).map(hash).collect(),
+            numbers: words.iter().filter(has_digit).cloned().collect(),
+        }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.numbers == other.numbers && likeness(&self.shingles, &other.shingles) > SAME
+    }
 }
 
 /// Jaccard's: what both have, of what either has.
@@ -147,6 +164,18 @@ mod tests {
         twin.content = candidate(1, None, None).content.to_uppercase() + "!";
         let all = vec![candidate(1, Some(1), None), twin, candidate(3, Some(3), None)];
         assert_eq!(ids(&rank(all)), [1, 3]);
+        let lease = |id, rent| {
+            let content = format!(
+                "The tenant of the house pays a rent of {rent} pounds on the first day of each quarter, in advance, \
+                without being asked, to the account that the landlord names, and no later than noon of that day."
+            );
+            Candidate { id, near: Some(id), content, ..Candidate::default() }
+        };
+        assert_eq!(
+            ids(&rank(vec![lease(1, 400), lease(2, 500)])),
+            [1, 2],
+            "another sum is another lease"
+        );
         assert_eq!(rank(vec![]).len(), 0);
         let empty = Candidate { id: 9, ..Candidate::default() };
         assert_eq!(rank(vec![empty.clone(), empty]).len(), 1);

@@ -49,7 +49,7 @@ pub struct Asked<'a> {
     pub vector: Option<&'a Vector>,
     /// The documents to search in.
     pub documents: &'a [Uuid],
-    /// About how many passages the tenant has: what is rare depends on it.
+    /// About how many passages these documents have: what is rare depends on it.
     pub passages: i64,
 }
 
@@ -86,7 +86,7 @@ pub async fn matched(
 }
 
 /// The statement, for vectors of so many dimensions or for words alone. $1 the question, $2 ids of documents, $3 [`EACH`],
-/// $4 number of passages, $5 the question's vector.
+/// $4 the documents' number of passages, $5 the question's vector.
 #[must_use]
 pub fn statement(dimensions: Option<i32>) -> String {
     let Some(dimensions) = dimensions else {
@@ -115,17 +115,18 @@ fn distance(dimensions: i32) -> String {
 /// The question's words, each with its weight: a word that stands in few passages tells more than one that stands in many
 /// (inverse document frequency, as in BM25). Words in more than a quarter of all passages do not choose, unless there are no
 /// others. Lexemes are quoted one by one, so that no sign of the person's is an operator. A question of stop words alone has
-/// none, and matches nothing. `offset 0` keeps the planner from counting a word once for each use of the count.
+/// none, and matches nothing; of a very long one, 64 words count. `offset 0` keeps the planner from counting a word once for each use of the count.
 const WORDS: &str = r"words as (
     select
         query,
         hits > 0 and hits * 4 <= $4::bigint as chooses,
         ln(1 + (greatest($4::bigint - hits, 0) + 0.5) / (hits + 0.5))::float8 as weight
     from (
-        select query, (select count(*) from embeddings where content_tsv @@ query) as hits
+        select query, (select count(*) from embeddings where content_tsv @@ query and document_id = any($2)) as hits
         from (
             select ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as query
             from unnest(tsvector_to_array(to_tsvector('english', $1))) as lexeme
+            limit 64
         ) as asked
         offset 0
     ) as counted

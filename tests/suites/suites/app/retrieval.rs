@@ -5,8 +5,9 @@ use acceptance::TestApp;
 use acceptance::eval::{self, Corpus, Plain, Question, Response, Scores, Split};
 use anyhow::{Context, Result, ensure};
 
-/// Numbers may differ from the page's by so much: an index that finds nearly all need not find the same each time.
-const NEARLY: f64 = 0.021;
+/// Numbers may differ from the page's by so much: an index that finds nearly all need not find the same each time, and in the
+/// smaller rows one question more or less is as much.
+const NEARLY: f64 = 0.061;
 
 fn of(questions: &[Question], given: &[Response], split: Split) -> Scores {
     eval::score(questions.iter().zip(given).filter(|(question, _)| question.split == split))
