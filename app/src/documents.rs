@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub use files::{Blob, Files, StoreError};
+pub use names::title;
 pub use routes::routes;
 
 /// The prefix of a tenant's files.

@@ -298,6 +298,8 @@ addEventListener("pageshow", () => {
 
 // Menus close by Escape and by a click elsewhere.
 const closeMenus = (except) => $$("details.menu[open]").forEach((menu) => menu !== except && menu.removeAttribute("open"));
+// A menu at the end of a list opens below what is in view.
+addEventListener("toggle", (event) => event.target.matches?.("details.menu[open]") && event.target.lastElementChild.scrollIntoView({ block: "nearest" }), true);
 addEventListener("click", (event) => event.target.closest?.("dialog") ?? closeMenus(event.target.closest?.("details.menu")));
 addEventListener("keydown", (event) => {
   const menu = $("details.menu[open]");

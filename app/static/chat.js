@@ -190,7 +190,7 @@ async function seek(mine) {
     await pause(PAUSE(attempt));
     if (turn !== mine) return;
   }
-  const words = "The connection is lost. What the server has answered is kept: try again when you are connected.";
+  const words = "The server cannot be reached. Try again in a moment: if your question came there, its answer will be here.";
   mine.answer.problem({ words, again: () => reload() });
   finish();
   announce(words);
@@ -216,7 +216,8 @@ async function stop() {
   $("#stop").disabled = true;
   field.focus();
   // The server ends the stream by itself.
-  await fetch(`${api}/stop`, { method: "POST", headers: FETCH }).catch(() => {});
+  const stopped = await fetch(`${api}/stop`, { method: "POST", headers: FETCH }).catch(() => null);
+  if (stopped?.status === 401) return toSignIn();
   setTimeout(() => {
     if (turn !== mine) return;
     mine.control.abort();

@@ -38,16 +38,20 @@ use crate::{
 const KEEP: Duration = Duration::from_secs(10);
 /// An answer is cut after so many bytes, whatever a provider sends.
 const LONGEST: usize = 128 << 10;
+/// So many last characters that were said so many times are a loop.
+const TAIL: usize = 40;
+const TIMES: usize = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
 const NOT_ANSWERED: &str = "The documents do not seem to answer this.";
-const TRY: &str = "Ask in other words, or upload a document that does.";
+const NOT_FOUND: &str = "Nothing that answers this was found.";
+const TRY: &str = "Ask a whole question in other words, or upload a document that answers it.";
 const NO_MODEL: &str =
     "No chat model is configured: these are the passages that fit best, word for word.";
-const UNCITED: &str = "This answer names no source. Check it against the sources below it.";
+const UNCITED: &str = "Nothing in this answer could be matched to your documents. Do not rely on it: look at the passages that were read.";
+const REPEATS: &str = "The model began to repeat itself, so its answer was ended.";
 const GONE: &str = "This conversation went on elsewhere, or was deleted.";
-const MODEL_AWAY: &str =
-    "The chat model does not answer: these are the passages that fit best, word for word.";
+const MODEL_AWAY: &str = "The chat model is busy or does not answer: these are the passages that fit best, word for word.";
 
 /// What there is of an answer so far.
 #[derive(Default)]
@@ -157,7 +161,9 @@ async fn compose(
     wire::sources(&draft.found.sources).iter().for_each(|part| sender.send(part));
     if draft.found.sources.is_empty() {
         say_notes(sender, draft);
-        say(sender, draft, &format!("{NOT_ANSWERED} {TRY}"));
+        // With half of the search away, nothing is known of what the documents hold.
+        let words = if draft.found.notes.is_empty() { NOT_ANSWERED } else { NOT_FOUND };
+        say(sender, draft, &format!("{words} {TRY}"));
         return End::Done;
     }
     let Some(model) = model else {
@@ -258,10 +264,14 @@ async fn stream(
                     first();
                 }
                 say(sender, draft, &grounding.push(&cleaner.push(&text)));
-                if draft.text.len() < LONGEST {
+                if repeats(&draft.text) {
+                    draft.found.notes.push(REPEATS.to_owned());
+                    Finish::Stop
+                } else if draft.text.len() < LONGEST {
                     continue;
+                } else {
+                    Finish::Length
                 }
-                Finish::Length
             }
             Piece::Stop => Finish::Stop,
             Piece::Length => Finish::Length,
@@ -274,18 +284,25 @@ async fn stream(
             return Err(models::Error::Unavailable("it said nothing".to_owned()));
         }
         let words = match finish {
-            Finish::Stop => (!grounding.cited).then_some(UNCITED),
+            Finish::Stop => None,
             Finish::Length => Some("The answer was cut off: it reached its longest length."),
             Finish::ContentFilter => {
                 Some("The provider of the chat model kept back a part of the answer.")
             }
         };
-        if let Some(words) = words {
-            draft.found.notes.push(words.to_owned());
-            say_notes(sender, draft);
-        }
+        draft.found.notes.extend(words.map(ToOwned::to_owned));
+        draft.found.notes.extend((!grounding.cited).then(|| UNCITED.to_owned()));
+        say_notes(sender, draft);
         return Ok(());
     }
+}
+
+/// Whether the last words of a text have been said again and again: small models do not find the end.
+fn repeats(text: &str) -> bool {
+    let Some((at, _)) = text.char_indices().rev().nth(TAIL) else {
+        return false;
+    };
+    text.matches(&text[at..]).count() >= TIMES
 }
 
 fn say(sender: &Sender, draft: &mut Draft, text: &str) {
@@ -309,5 +326,21 @@ fn close_text(sender: &Sender, draft: &mut Draft) {
 fn say_notes(sender: &Sender, draft: &Draft) {
     if let Some(words) = draft.note() {
         sender.send(&wire::note(&words));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_is_told_from_an_answer() {
+        assert!(repeats(&"The lynx is a big cat that hunts at night. ".repeat(5)));
+        assert!(!repeats(&"The lynx is a big cat that hunts at night. ".repeat(2)));
+        assert!(!repeats("The lynx hunts at night."));
+        let list: String = (0..40)
+            .map(|n| format!("- Error code E{n} means that part {} is broken.\n", n * 7))
+            .collect();
+        assert!(!repeats(&list));
     }
 }

@@ -121,7 +121,7 @@ async fn summary(
     let mut notes = notes;
     let read = i64::try_from(sources.len()).unwrap_or(i64::MAX);
     if read < all {
-        notes.push(format!("This is drawn from {read} of {all} passages, taken from all over."));
+        notes.push(format!("A sample: {read} of {all} passages, from all over. What stands in one place only may be missing."));
     }
     Ok(Found { strong: sources.len(), sources, is_summary: true, notes })
 }

@@ -137,12 +137,9 @@ async fn rename(
     Form(form): Form<Title>,
 ) -> Result<Response, Error> {
     let id = known(&id)?;
-    let title = form.title.replace('\0', " ");
-    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !(1..=TITLE).contains(&title.chars().count()) {
-        let words = format!("Give it a title of 1 to {TITLE} characters.");
-        return Err(Error::invalid("title", words));
-    }
+    let words = || format!("Give it a title of 1 to {TITLE} characters.");
+    let title = documents::title(&form.title).filter(|title| title.chars().count() <= TITLE);
+    let title = title.ok_or_else(|| Error::invalid("title", words()))?;
     let asking = |database: Database| {
         let title = &title;
         async move { store::rename(&database.pool, signed.user, id, title).await }

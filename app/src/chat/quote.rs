@@ -14,6 +14,8 @@ const QUOTED: usize = 3;
 const SENTENCES: usize = 2;
 /// A quotation is cut after so many characters.
 const LONGEST: usize = 400;
+/// A head that runs over each page says nothing: an overview begins with a sentence of so many words.
+const WORDS: usize = 6;
 /// Words that share so many first letters are taken for forms of one.
 const STEM: usize = 5;
 
@@ -27,11 +29,14 @@ pub(super) fn quotations(question: &str, sources: &[Source]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// First sentences from all over the documents, in the order of the sources.
+/// First sentences from all over the documents, in the order of the sources; each once.
 pub(super) fn overview(sources: &[Source]) -> String {
-    let lines = sources.iter().map(|source| {
-        let first = sentences(&source.quote).into_iter().next().unwrap_or_default();
-        format!("- “{}” [{}]", shortened(&first), source.n)
+    let mut said = HashSet::new();
+    let lines = sources.iter().filter_map(|source| {
+        let all = sentences(&source.quote);
+        let first = all.iter().find(|line| line.unicode_words().count() >= WORDS).or(all.first())?;
+        let quoted = shortened(first);
+        said.insert(quoted.clone()).then(|| format!("- “{quoted}” [{}]", source.n))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -41,8 +46,9 @@ fn best_sentences(asked: &HashSet<String>, text: &str) -> String {
     let all = sentences(text);
     let fit = |sentence: &String| {
         let words = stems(sentence);
+        let held: usize = words.intersection(asked).map(|word| weight(word)).sum();
         // Of two that hold as many, the shorter one is to the point.
-        (words.intersection(asked).count() * 1000).saturating_sub(sentence.len() / 10)
+        (held * 1000).saturating_sub(sentence.len() / 10)
     };
     let best = all.iter().enumerate().max_by_key(|(at, sentence)| (fit(sentence), usize::MAX - at));
     let Some((at, _)) = best else {
@@ -81,10 +87,19 @@ fn sentences(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What a question is about is often a code, such as E4, or a number.
+fn weight(word: &str) -> usize {
+    match (word.chars().any(|c| c.is_ascii_digit()), word.chars().any(char::is_alphabetic)) {
+        (true, true) => 5,
+        (true, false) => 2,
+        (false, _) => 1,
+    }
+}
+
 fn stems(text: &str) -> HashSet<String> {
     let words = text.unicode_words().map(|word| word.to_lowercase());
     words
-        .filter(|word| word.chars().count() > 2)
+        .filter(|word| word.chars().count() > 2 || word.chars().any(|c| c.is_ascii_digit()))
         .map(|word| word.chars().take(STEM).collect())
         .collect()
 }
@@ -125,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_is_asked_for_is_quoted() {
+        let table = "Code Meaning on the DX-45 What to do\nE1 Sensor broken Call the service\nE4 Pump blocked Clean the hose";
+        let said = quotations("What does error code E4 mean on the DX-45?", &[source(1, table)]);
+        assert!(said.contains("E4 Pump blocked"), "{said}");
+    }
+
+    #[test]
     fn odd_text_is_quoted_all_the_same() {
         assert_eq!(quotations("x", &[]), "");
         assert_eq!(quotations("x", &[source(1, "…")]), "- “…” [1]");
@@ -139,8 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn an_overview_takes_the_first_of_each() {
-        let said = overview(&[source(1, "One. Two."), source(2, "Three. Four.")]);
-        assert_eq!(said, "- “One.” [1]\n- “Three.” [2]");
+    fn an_overview_takes_a_sentence_of_each_and_none_twice() {
+        let head = "Handbook | Issue 7\nThe handbook tells who may open the store. More.";
+        let said = overview(&[source(1, head), source(2, head), source(3, "Three. Four.")]);
+        assert_eq!(said, "- “The handbook tells who may open the store.” [1]\n- “Three.” [3]");
     }
 }

@@ -15,7 +15,7 @@ const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 
 /// A title as a person wrote it; nothing when nothing of it can be shown.
 #[must_use]
-pub(super) fn title(text: &str) -> Option<String> {
+pub fn title(text: &str) -> Option<String> {
     let clean = clean(text, TITLE);
     (!clean.is_empty()).then_some(clean)
 }

@@ -133,6 +133,8 @@ impl Stack {
             app.env("CHAT_URL", &server.url).env("CHAT_KEY", &server.key);
             app.env("CHAT_MODEL", &server.model);
             app.env("CHAT_CONTEXT_TOKENS", server.context.to_string());
+            // A model so small says its best at once, and has one processor.
+            app.env("CHAT_ANSWER_TOKENS", "160").env("CHAT_CONCURRENCY", "2");
         }
         Ok(app)
     }
