@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     auth::Signed,
-    documents,
+    documents::Searchable,
     error::{self, Error},
     models::{
         self,
@@ -72,22 +72,30 @@ impl Draft {
 pub(super) fn write(
     app: &Arc<App>,
     signed: &Signed,
-    begun: Begun,
+    (begun, documents): (Begun, Vec<Searchable>),
     pool: PgPool,
 ) -> mpsc::UnboundedReceiver<String> {
     let (live, events) = mpsc::unbounded_channel();
     let (app, tenant) = (app.clone(), signed.tenant);
     let tasks = app.answers.clone();
-    tasks.spawn(async move { whole(&app, tenant, &begun, &pool, Sender::new(live)).await });
+    tasks.spawn(
+        async move { whole(&app, tenant, (&begun, documents), &pool, Sender::new(live)).await },
+    );
     events
 }
 
-async fn whole(app: &App, tenant: Uuid, begun: &Begun, pool: &PgPool, sender: Sender) {
+async fn whole(
+    app: &App,
+    tenant: Uuid,
+    (begun, documents): (&Begun, Vec<Searchable>),
+    pool: &PgPool,
+    sender: Sender,
+) {
     let started = Instant::now();
     let mut draft = Draft::default();
     let end = tokio::select! {
         biased;
-        end = compose(app, tenant, begun, &sender, &mut draft) => end,
+        end = compose(app, tenant, (begun, documents), &sender, &mut draft) => end,
         wanted = buffer::write_down(pool, &begun.place, &sender) => match wanted {
             Wanted::Stop => End::Stopped,
             Wanted::Yes | Wanted::Gone => End::Failed(GONE.to_owned()),
@@ -136,7 +144,7 @@ async fn keep(pool: &PgPool, begun: &Begun, outcome: &Outcome, sender: &Sender) 
 async fn compose(
     app: &App,
     tenant: Uuid,
-    begun: &Begun,
+    (begun, documents): (&Begun, Vec<Searchable>),
     sender: &Sender,
     draft: &mut Draft,
 ) -> End {
@@ -148,7 +156,7 @@ async fn compose(
     sender.send(&wire::status("searching", "Searching your documents…"));
     let started = Instant::now();
     let limit = app.args.chat.chat_seconds;
-    match tokio::time::timeout(limit, sources(app, tenant, begun)).await {
+    match tokio::time::timeout(limit, sources(app, tenant, begun, documents)).await {
         Ok(Ok(found)) => draft.found = found,
         Ok(Err(error)) => {
             // The person gets words, whoever runs the app the cause.
@@ -185,8 +193,12 @@ fn late(limit: Duration) -> String {
     format!("The answer took longer than {} seconds. Try again.", limit.as_secs_f64())
 }
 
-async fn sources(app: &App, tenant: Uuid, begun: &Begun) -> Result<Found, Error> {
-    let mut documents = documents::searchable(app, tenant).await?;
+async fn sources(
+    app: &App,
+    tenant: Uuid,
+    begun: &Begun,
+    mut documents: Vec<Searchable>,
+) -> Result<Found, Error> {
     if let Some(only) = begun.document {
         documents.retain(|one| one.id == only);
         if documents.is_empty() {

@@ -17,6 +17,9 @@ use super::wire;
 
 /// How often what is new is written down, and looked for.
 const EVERY: Duration = Duration::from_millis(250);
+/// Bytes of one write. What is longer goes in two TLS records, and without `TCP_NODELAY` (sqlx 0.9 leaves it off) the second waits
+/// 40 ms for the acknowledgement of the first.
+const BATCH: usize = 12 << 10;
 /// A writer that said nothing for so long is gone.
 const LOST: Duration = Duration::from_secs(15);
 
@@ -66,7 +69,15 @@ impl Sender {
     fn next(&self) -> (i32, String) {
         let mut queue = self.queue();
         if queue.batch.is_empty() {
-            queue.batch = std::mem::take(&mut queue.later);
+            let mut room = BATCH;
+            let mut fits = |event: &String| {
+                let fits = event.len() <= room;
+                room = room.saturating_sub(event.len());
+                fits
+            };
+            let count = queue.later.iter().take_while(|event| fits(event)).count().max(1);
+            let count = count.min(queue.later.len());
+            queue.batch = queue.later.drain(..count).collect();
         }
         (queue.place, queue.batch.join("\n"))
     }
@@ -258,6 +269,13 @@ mod tests {
         assert!(!sender.written());
         assert_eq!(sender.next(), (2, String::new()));
         assert!(!sender.written());
-        assert_eq!(sender.next().0, 2, "a sign of life takes no place");
+        for _ in 0..2 {
+            sender.send(&json!("x".repeat(BATCH)));
+        }
+        assert_eq!(sender.next().1.len(), BATCH + 2, "one at a time where they are long");
+        assert!(sender.written());
+        sender.next();
+        assert!(!sender.written());
+        assert_eq!(sender.next().0, 4, "a sign of life takes no place");
     }
 }

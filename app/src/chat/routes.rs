@@ -49,10 +49,6 @@ async fn ask(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
     let asked = request::read(&read(&headers, body)?)?;
-    if let Some(id) = asked.document {
-        let documents = documents::searchable(&app, signed.tenant).await?;
-        documents.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
-    }
     app.limits.costly(signed.user)?;
     // A task of its own: whoever goes away meanwhile leaves no question behind that nobody answers.
     let task = app.answers.spawn(begun(app.clone(), signed, asked));
@@ -60,14 +56,21 @@ async fn ask(
 }
 
 async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
-    let database = app.tenants.database(signed.tenant).await?;
-    let (begun, pool) = begin(&app, &signed, &asked, database).await?;
+    let (documents, database) = tokio::join!(
+        documents::searchable(&app, signed.tenant),
+        app.tenants.database(signed.tenant)
+    );
+    let documents = documents?;
+    if let Some(id) = asked.document {
+        documents.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
+    }
+    let (begun, pool) = begin(&app, &signed, &asked, database?).await?;
     let begun = match begun {
         Ok(begun) => begun,
         Err(Refused::Running(place)) => return Ok(wire::respond(buffer::follow(pool, place))),
         Err(refused) => return Err(refused.into()),
     };
-    let events = answer::write(&app, &signed, begun, pool);
+    let events = answer::write(&app, &signed, (begun, documents), pool);
     let events = stream::unfold(events, |mut events| async move {
         events.recv().await.map(|event| (event, events))
     });
