@@ -21,16 +21,14 @@ async fn two_people_walk_the_whole_way() -> Result<()> {
 #[tokio::test]
 async fn two_people_chat_with_their_documents() -> Result<()> {
     let model = ChatModel::start().await?;
-    // Long enough that stop, reload and resume come in the middle.
-    let words = "The documents speak of one thing [1] and then of another [2], ";
+    // Long enough that stop, reload and resume come in the middle; each part is another, or it would be taken for a loop.
+    let part = |n: usize| format!("Part {n} speaks of one thing [1] and then of another [2], ");
     model.plays(Play::answer(&[
         "The documents say ",
         "so [1].\n\n- One **thing** [1]\n- Another [2]",
     ]));
-    model.plays_when(
-        "leave nothing out",
-        Play::Slow(Duration::from_millis(120), vec![words.to_owned(); 100]),
-    );
+    let slow = Play::Slow(Duration::from_millis(120), (0..100).map(part).collect());
+    model.plays_when("leave nothing out", slow);
     let app = model.behind(TestApp::named("browser-chat")).start().await?;
     let folder = app.operator.folder()?;
     let long = "Tell me about every topic of the documents, and leave nothing out.";
