@@ -43,6 +43,9 @@ async function send(page, question) {
   assert.equal(await page.evaluate(() => document.activeElement.id), 'question', 'the focus left the field');
 }
 
+/** Presses what asks the server; the answer may be there before one could see the page at work. */
+const asking = (page, button) => Promise.all([page.waitForResponse((response) => response.url().endsWith('/api/chat')), button.click()]);
+
 /** Until nothing more comes. An answer that failed says why. */
 async function whole({ page, patience }) {
   await page.locator('#chat:not(.busy)').waitFor({ timeout: patience });
@@ -179,8 +182,7 @@ export async function edit(visit) {
   await second.getByRole('button', { name: 'Edit this question' }).click();
   await watch.look('chat-edit');
   await second.getByLabel('Your question, changed').fill(TOPICS[4].question);
-  await second.getByRole('button', { name: 'Send again' }).click();
-  await page.locator('#chat.busy').waitFor();
+  await asking(page, second.getByRole('button', { name: 'Send again' }));
   await whole(visit);
   assert.deepEqual(await questions(page).locator('[data-words]').allInnerTexts(), [TOPICS[2].question, TOPICS[4].question]);
   await page.reload();
@@ -190,8 +192,7 @@ export async function edit(visit) {
 
 export async function regenerate(visit) {
   const { page } = visit;
-  await last(page).getByRole('button', { name: 'Answer again' }).click();
-  await page.locator('#chat.busy').waitFor();
+  await asking(page, last(page).getByRole('button', { name: 'Answer again' }));
   await whole(visit);
   assert.equal(await answers(page).count(), 2, 'the old answer is still there');
   assert.equal(await questions(page).count(), 2);

@@ -309,12 +309,18 @@ async fn stream(
     }
 }
 
-/// Whether the last words of a text have been said again and again: small models do not find the end.
+/// Whether a text ends with the same again and again, word for word: small models do not find the end. What only resembles
+/// itself, such as the points of a list, is no loop.
 fn repeats(text: &str) -> bool {
     let Some((at, _)) = text.char_indices().rev().nth(TAIL) else {
         return false;
     };
-    text.matches(&text[at..]).count() >= TIMES
+    let Some(before) = text[..at].rfind(&text[at..]) else {
+        return false;
+    };
+    let (bytes, unit) = (text.as_bytes(), at - before);
+    bytes.len() >= unit * TIMES
+        && bytes.rchunks(unit).take(TIMES).all(|part| part == &bytes[bytes.len() - unit..])
 }
 
 fn say(sender: &Sender, draft: &mut Draft, text: &str) {
@@ -350,6 +356,11 @@ mod tests {
         assert!(repeats(&"The lynx is a big cat that hunts at night. ".repeat(5)));
         assert!(!repeats(&"The lynx is a big cat that hunts at night. ".repeat(2)));
         assert!(!repeats("The lynx hunts at night."));
+        let parts = (0..40).map(|n| {
+            format!("Part {n} speaks of one thing [1] and then of another [2], which is new. ")
+        });
+        assert!(!repeats(&parts.collect::<String>()), "its parts only resemble each other");
+        assert!(repeats(&"größer als zuvor, und dann noch einmal größer, ".repeat(6)));
         let list: String = (0..40)
             .map(|n| format!("- Error code E{n} means that part {} is broken.\n", n * 7))
             .collect();
