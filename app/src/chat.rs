@@ -24,27 +24,5 @@ mod store;
 mod whole;
 mod wire;
 
-use sqlx::PgPool;
-use uuid::Uuid;
-
-use crate::{error::Error, search, state::App, tenants::Database};
-
 pub use routes::routes;
-
-/// Takes the text of a document that is deleted out of the conversations about it.
-///
-/// # Errors
-/// When the tenant's database does not answer.
-pub async fn forget_document(pool: &PgPool, document: Uuid) -> sqlx::Result<()> {
-    store::forget_document(pool, document).await
-}
-
-/// Asks a tenant's database something; again where the session ended under us, or the password became another.
-async fn on_database<T, F, A>(app: &App, tenant: Uuid, ask: F) -> Result<T, Error>
-where
-    F: Fn(Database) -> A,
-    A: Future<Output = Result<T, sqlx::Error>>,
-{
-    let database = app.tenants.database(tenant).await?;
-    search::patiently(app, tenant, database, ask).await
-}
+pub use store::forget_document;

@@ -9,10 +9,7 @@ pub mod rank;
 mod routes;
 pub mod sql;
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 use pgvector::Vector;
 use uuid::Uuid;
@@ -22,7 +19,7 @@ use crate::{
     error::Error,
     models,
     state::App,
-    tenants::{self, Database},
+    tenants::Database,
     web::Hit,
 };
 
@@ -34,8 +31,6 @@ use sql::Asked;
 pub const LONGEST: usize = 500;
 /// Passages that the search page shows.
 const SHOWN: usize = 10;
-/// The database had its time to wake up before; a query that takes longer than this is lost.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -91,8 +86,7 @@ pub async fn find(
             let (question, ids) = (&question, &ids);
             async move { sql::matched(&database, question, ids).await }
         };
-        let database = app.tenants.database(tenant).await?;
-        patiently(app, tenant, database, asking).await?.into_iter().collect()
+        app.tenants.ask(tenant, asking).await?.into_iter().collect()
     };
     let none = Vec::new();
     let marked = |one: &Ranked| marks.get(&one.passage.id).unwrap_or(&none);
@@ -127,7 +121,7 @@ pub async fn passages(
         async move { sql::candidates(&database, Asked { words, vector, documents, passages }).await }
     };
     let started = Instant::now();
-    let candidates = patiently(app, tenant, database, asking).await?;
+    let candidates = app.tenants.ask_through(tenant, database, asking).await?;
     app.metrics.search("query", started.elapsed());
     Ok(Passages { ranked: rank(candidates), problems })
 }
@@ -162,37 +156,6 @@ fn usable(
             tracing::warn!(%error, "a search goes on without the model");
             Err("The embedding model does not answer, so only words were searched, not their meaning. Try again in a moment."
                 .to_owned())
-        }
-    }
-}
-
-/// Asks the tenant's database; again where the session ended under us, or the password became another.
-///
-/// # Errors
-/// When it does not answer.
-pub async fn patiently<T, F, A>(
-    app: &App,
-    tenant: Uuid,
-    mut database: Database,
-    ask: F,
-) -> Result<T, Error>
-where
-    F: Fn(Database) -> A,
-    A: Future<Output = Result<T, sqlx::Error>>,
-{
-    let started = Instant::now();
-    loop {
-        match tokio::time::timeout(PATIENCE, ask(database)).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) if tenants::is_passing(&error) && started.elapsed() < PATIENCE => {
-                database = app.tenants.database(tenant).await?;
-            }
-            Ok(Err(error @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut))) => {
-                return Err(tenants::Error::Unreachable(error.into()).into());
-            }
-            Ok(Err(sqlx::Error::RowNotFound)) => return Err(Error::NotFound),
-            Ok(Err(error)) => return Err(Error::internal(error)),
-            Err(late) => return Err(tenants::Error::Unreachable(late.into()).into()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! In: a tenant's id. Out: its state as the cluster tells it, or a pool of connections to its database. The object is
 //! created once and deleted once, never changed; the Secret is read when a pool is opened. Neon is not known here.
 
+mod ask;
 mod create;
 mod directory;
 mod heal;

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     Router,
-    http::{HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
 
@@ -37,7 +37,7 @@ pub use pages::{
 pub use panel::{PreparingPanel, PreparingStep, StepState};
 pub use search::{Hit, Piece, SearchPage};
 
-use crate::state::App;
+use crate::{error::wants_json, state::App};
 
 /// Routes of static files.
 pub fn routes() -> Router<Arc<App>> {
@@ -55,6 +55,15 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// The answer to a change: a form goes on to a page, a script knows what it did.
+pub fn done(headers: &HeaderMap, page: &str) -> Response {
+    if wants_json(headers) {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        Redirect::to(page).into_response()
+    }
 }
 
 /// A fragment as text, for the events that carry one. What cannot be rendered is logged and shows nothing.

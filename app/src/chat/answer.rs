@@ -21,7 +21,7 @@ use super::{
     ground::Grounding,
     prompt, quote,
     store::{self, End, Outcome},
-    wire::{self, Finish},
+    wire,
 };
 use crate::{
     auth::Signed,
@@ -29,19 +29,20 @@ use crate::{
     error::{self, Error},
     models::{
         self,
-        chat::{Answering, ChatModel, Piece},
+        chat::{Answering, ChatModel, Finish, Piece},
     },
     state::App,
 };
 
 /// Keeping an answer is tried for so long.
 const KEEP: Duration = Duration::from_secs(10);
+/// And again after a pause.
+const PAUSE: Duration = Duration::from_millis(500);
 /// An answer is cut after so many bytes, whatever a provider sends.
 const LONGEST: usize = 128 << 10;
-/// So many last characters that were said so many times are a loop.
-const TAIL: usize = 40;
+/// A text that ends so many times with the same, of so many characters at least, is a loop.
 const TIMES: usize = 4;
-const PAUSE: Duration = Duration::from_millis(500);
+const TAIL: usize = 40;
 
 const NOT_ANSWERED: &str = "The documents do not seem to answer this.";
 const NOT_FOUND: &str = "Nothing that answers this was found.";
@@ -59,7 +60,6 @@ struct Draft {
     text: String,
     found: Found,
     finish: Option<Finish>,
-    begun_text: bool,
 }
 
 impl Draft {
@@ -102,7 +102,9 @@ async fn whole(
         },
         () = app.last_words.cancelled() => End::Failed(store::RESTARTED.to_owned()),
     };
-    close_text(&sender, &mut draft);
+    if !draft.text.is_empty() {
+        sender.send(&wire::text_end(&draft.text, &draft.found.sources));
+    }
     app.metrics.answer(end.state(), started.elapsed());
     let last = match &end {
         End::Done => wire::finish(draft.finish.unwrap_or(Finish::Stop)),
@@ -183,7 +185,7 @@ async fn compose(
     match tokio::time::timeout(left, by_model(app, model, begun, sender, draft)).await {
         Ok(Ok(())) => End::Done,
         // Nothing was said yet: the passages themselves are better than no answer.
-        Ok(Err(_)) | Err(_) if !draft.begun_text => passages(sender, draft, begun, MODEL_AWAY),
+        Ok(Err(_)) | Err(_) if draft.text.is_empty() => passages(sender, draft, begun, MODEL_AWAY),
         Ok(Err(_)) => End::Failed("The answer broke off. Try again.".to_owned()),
         Err(_) => End::Failed(late(limit)),
     }
@@ -232,10 +234,8 @@ async fn by_model(
     sender: &Sender,
     draft: &mut Draft,
 ) -> Result<(), models::Error> {
-    let args = &app.args.chat;
-    let (context, most) = (args.chat_context_tokens as usize, args.chat_answer_tokens);
-    let history = prompt::room(context, most as usize, &begun.question).history;
-    let (mut given, mut history) = (draft.found.sources.len(), history);
+    let most = app.args.chat.chat_answer_tokens;
+    let (mut given, mut history) = (draft.found.sources.len(), find::room(app, begun).history);
     let started = Instant::now();
     let answering = loop {
         let (sources, is_summary) = (&draft.found.sources[..given], draft.found.is_summary);
@@ -272,7 +272,7 @@ async fn stream(
     loop {
         let finish = match answering.next().await? {
             Piece::Text(text) => {
-                if !draft.begun_text {
+                if draft.text.is_empty() {
                     first();
                 }
                 say(sender, draft, &grounding.push(&cleaner.push(&text)));
@@ -285,9 +285,7 @@ async fn stream(
                     Finish::Length
                 }
             }
-            Piece::Stop => Finish::Stop,
-            Piece::Length => Finish::Length,
-            Piece::Filtered => Finish::ContentFilter,
+            Piece::End(finish) => finish,
         };
         let rest = grounding.push(&cleaner.finish());
         say(sender, draft, &format!("{rest}{}", grounding.finish()));
@@ -298,7 +296,7 @@ async fn stream(
         let words = match finish {
             Finish::Stop => None,
             Finish::Length => Some("The answer was cut off: it reached its longest length."),
-            Finish::ContentFilter => {
+            Finish::Filtered => {
                 Some("The provider of the chat model kept back a part of the answer.")
             }
         };
@@ -327,18 +325,11 @@ fn say(sender: &Sender, draft: &mut Draft, text: &str) {
     if text.is_empty() {
         return;
     }
-    if !draft.begun_text {
+    if draft.text.is_empty() {
         sender.send(&wire::text_start());
-        draft.begun_text = true;
     }
     sender.send(&wire::text_delta(text));
     draft.text.push_str(text);
-}
-
-fn close_text(sender: &Sender, draft: &mut Draft) {
-    if draft.begun_text {
-        sender.send(&wire::text_end(&draft.text, &draft.found.sources));
-    }
 }
 
 fn say_notes(sender: &Sender, draft: &Draft) {

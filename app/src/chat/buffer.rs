@@ -4,6 +4,7 @@
 //! process. The writer shows that it lives, and hears there that it is to stop. Nothing but the database connects the two.
 
 use std::{
+    collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,8 +13,6 @@ use futures::{Stream, stream};
 use serde_json::Value;
 use sqlx::PgPool;
 use tokio::{sync::mpsc, time::Instant};
-
-use super::wire;
 
 /// How often what is new is written down, and looked for.
 const EVERY: Duration = Duration::from_millis(250);
@@ -178,15 +177,13 @@ struct Reader {
     pool: PgPool,
     place: Place,
     next: i32,
-    ready: std::collections::VecDeque<String>,
+    ready: VecDeque<String>,
     heard: Instant,
-    ended: bool,
 }
 
-/// Its events from the first on, those that are still to come included. Every such stream ends with a last event.
+/// Its events from the first on, those that are still to come included; it ends early where the writer is gone.
 pub(super) fn follow(pool: PgPool, place: Place) -> impl Stream<Item = String> + Send {
-    let ready = std::collections::VecDeque::new();
-    let reader = Reader { pool, place, next: 0, ready, heard: Instant::now(), ended: false };
+    let reader = Reader { pool, place, next: 0, ready: VecDeque::new(), heard: Instant::now() };
     stream::unfold(reader, |mut reader| async move {
         let event = reader.event().await?;
         Some((event, reader))
@@ -197,18 +194,11 @@ impl Reader {
     async fn event(&mut self) -> Option<String> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                self.ended |= wire::is_last(&event);
                 return Some(event);
-            }
-            if self.ended {
-                return None;
             }
             match self.read().await {
                 Ok(true) => self.heard = Instant::now(),
-                Ok(false) | Err(_) if self.heard.elapsed() > LOST => {
-                    let words = "The answer broke off. Reload the page and try again.";
-                    self.ready.extend(wire::error(words).iter().map(Value::to_string));
-                }
+                Ok(false) | Err(_) if self.heard.elapsed() > LOST => return None,
                 Ok(false) => tokio::time::sleep(EVERY).await,
                 Err(error) => {
                     tracing::debug!(%error, "an answer cannot be read just now");

@@ -3,11 +3,12 @@
 //! In: a question that was begun. Out: sources, how many of them are strong, and what the person should know. Where the documents
 //! do not seem to answer there are none, and no model is asked.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::{
     begin::Begun,
-    on_database,
     plan::{self, Plan},
     prompt::{self, Room},
     sources::{self, BEST, Source},
@@ -17,8 +18,9 @@ use crate::{
     documents::{Readiness, Searchable},
     error::Error,
     models::chat::ChatModel,
-    search::{self, Question, rank::Ranked},
+    search::{self, Question, rank::Ranked, sql::Candidate},
     state::App,
+    tenants::Database,
 };
 
 /// A source is strong when it is nearly as relevant as the best.
@@ -30,7 +32,7 @@ const PASSAGE: usize = 330;
 /// Most passages of a summary.
 const SPREAD: usize = 40;
 /// A question is rewritten within this time, or asked as it is.
-const REWRITE: std::time::Duration = std::time::Duration::from_secs(10);
+const REWRITE: Duration = Duration::from_secs(10);
 const REWRITE_TOKENS: u32 = 120;
 
 /// What an answer can stand on.
@@ -44,6 +46,13 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
+/// How the model's context is shared out for a question.
+pub(super) fn room(app: &App, begun: &Begun) -> Room {
+    let args = &app.args.chat;
+    let (context, answer) = (args.chat_context_tokens as usize, args.chat_answer_tokens as usize);
+    prompt::room(context, answer, &begun.question)
+}
+
 /// Finds sources for a question among these documents.
 ///
 /// # Errors
@@ -55,44 +64,37 @@ pub(super) async fn find(
     documents: &[Searchable],
 ) -> Result<Found, Error> {
     let args = &app.args.chat;
-    let (context, answer) = (args.chat_context_tokens as usize, args.chat_answer_tokens as usize);
-    let room = prompt::room(context, answer, &begun.question);
+    let room = room(app, begun);
     if plan::plan(&begun.question) == Plan::Whole {
         return summary(app, tenant, documents, room).await;
     }
     let asked = standalone(app, begun, room).await;
     let question = Question { meaning: &asked.meaning, words: &asked.words };
     let found = search::passages(app, tenant, question, documents).await?;
-    let relevance = found.ranked.iter().take(BEST).map(Ranked::relevance).fold(0.0, f64::max);
+    let best = &found.ranked[..found.ranked.len().min(BEST)];
+    let relevance = best.iter().map(Ranked::relevance).fold(0.0, f64::max);
     tracing::debug!(relevance, floor = args.relevance_floor, "searched for a question");
     if relevance < args.relevance_floor {
         return Ok(Found { notes: found.problems, ..Found::default() });
     }
-    let mut chosen: Vec<_> = found.ranked.iter().take(BEST).map(|one| &one.passage).collect();
-    let strong = found.ranked.iter().take(BEST);
-    let strong = strong.take_while(|one| one.relevance() >= relevance * STRONG).count().max(1);
+    let strong = best.iter().take_while(|one| one.relevance() >= relevance * STRONG).count().max(1);
+    let mut chosen: Vec<_> = best.iter().map(|one| &one.passage).collect();
     let around = around(app, tenant, &chosen).await;
     let known: Vec<i64> = chosen.iter().map(|passage| passage.id).collect();
     chosen.extend(around.iter().filter(|passage| !known.contains(&passage.id)));
-    let most = if app.chat.is_some() { chosen.len() } else { BEST };
+    let most = chosen.len();
     let sources = sources::choose(chosen, documents, most, room.sources);
     Ok(Found { sources, strong, is_summary: false, notes: found.problems })
 }
 
 /// Neighbours of the best, for a model; without them an answer is poorer, but there is one.
-async fn around(
-    app: &App,
-    tenant: Uuid,
-    best: &[&search::sql::Candidate],
-) -> Vec<search::sql::Candidate> {
+async fn around(app: &App, tenant: Uuid, best: &[&Candidate]) -> Vec<Candidate> {
     if app.chat.is_none() {
         return Vec::new();
     }
     let best = &best[..best.len().min(WITH_NEIGHBOURS)];
-    let asking = |database: crate::tenants::Database| async move {
-        whole::neighbours(&database.pool, best).await
-    };
-    on_database(app, tenant, asking).await.unwrap_or_else(|error| {
+    let asking = |database: Database| async move { whole::neighbours(&database.pool, best).await };
+    app.tenants.ask(tenant, asking).await.unwrap_or_else(|error| {
         tracing::debug!(%error, "an answer goes without its sources' neighbours");
         Vec::new()
     })
@@ -107,18 +109,17 @@ async fn summary(
     let ready = documents.iter().filter(|one| one.state == Readiness::Ready);
     let ids: Vec<Uuid> = ready.clone().map(|one| one.id).collect();
     let all: i64 = ready.map(|one| i64::from(one.passages)).sum();
-    let notes = search::not_searched(documents);
+    let mut notes = search::not_searched(documents);
     if ids.is_empty() {
         return Ok(Found { notes, ..Found::default() });
     }
     let most = (room.sources / PASSAGE).clamp(1, SPREAD);
-    let asking = |database: crate::tenants::Database| {
+    let asking = |database: Database| {
         let ids = &ids;
         async move { whole::passages(&database.pool, ids, most).await }
     };
-    let passages = on_database(app, tenant, asking).await?;
+    let passages = app.tenants.ask(tenant, asking).await?;
     let sources = sources::choose(&passages, documents, SPREAD, room.sources);
-    let mut notes = notes;
     let read = i64::try_from(sources.len()).unwrap_or(i64::MAX);
     if read < all {
         notes.push(format!("A sample: {read} of {all} passages, from all over. What stands in one place only may be missing."));

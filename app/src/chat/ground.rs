@@ -1,8 +1,8 @@
 //! Citations for sentences that a model left without one.
 //!
 //! In: an answer's text as it streams, and the sources. Out: the same text; after a sentence that cites nothing, though nearly all
-//! its telling words, all its numbers and every "not" stand in one source, stands that source's number. Small models forget to cite. A sentence that no source
-//! holds stays as it is: a number that is wrong is worse than none. Pure.
+//! its telling words, all its numbers and every "not" stand in one source, stands that source's number. Small models forget to
+//! cite. A sentence that no source holds stays as it is: a number that is wrong is worse than none. Pure.
 
 use std::collections::HashSet;
 

@@ -9,14 +9,14 @@ use axum::{
     Form, Router,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    response::Response,
     routing::{get, post},
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    on_database, request,
+    request,
     routes::known,
     store::{self, Conversation},
 };
@@ -24,11 +24,11 @@ use crate::{
     account,
     auth::Signed,
     documents::{self, Readiness, Searchable},
-    error::{Error, wants_json},
+    error::Error,
     live,
     state::App,
     tenants::Database,
-    web::{self, ChatDocument, ChatHead, ChatPage, ConversationRow},
+    web::{self, ChatDocument, ChatHead, ChatPage, ConversationRow, PreparingPanel},
 };
 
 /// Most characters of a title.
@@ -45,7 +45,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 /// A person's conversations, newest first.
 pub(super) async fn conversations(app: &App, signed: &Signed) -> Result<Vec<Conversation>, Error> {
     let asking = |database: Database| async move { store::list(&database.pool, signed.user).await };
-    on_database(app, signed.tenant, asking).await
+    app.tenants.ask(signed.tenant, asking).await
 }
 
 async fn new(
@@ -64,7 +64,7 @@ async fn new(
         title: None,
         document_id: wanted.map(|id| id.to_string()),
     };
-    show(&app, &signed, head, &documents).await
+    show(&app, &signed, (head, live::panel(&app, signed.tenant)), &documents).await
 }
 
 async fn one(
@@ -75,28 +75,28 @@ async fn one(
     let id = known(&id)?;
     let documents = documents::searchable(&app, signed.tenant).await?;
     // Until the database is ready, nobody knows what is in it.
-    let head = if live::panel(&app, signed.tenant).is_some() {
+    let panel = live::panel(&app, signed.tenant);
+    let head = if panel.is_some() {
         ChatHead { id: id.to_owned(), title: None, document_id: None }
     } else {
         let asking =
             |database: Database| async move { store::one(&database.pool, signed.user, id).await };
-        let found = on_database(&app, signed.tenant, asking).await?;
+        let found = app.tenants.ask(signed.tenant, asking).await?;
         ChatHead {
             id: found.id,
             title: Some(found.title),
             document_id: found.document_id.map(|id| id.to_string()),
         }
     };
-    show(&app, &signed, head, &documents).await
+    show(&app, &signed, (head, panel), &documents).await
 }
 
 async fn show(
     app: &App,
     signed: &Signed,
-    chat: ChatHead,
+    (chat, panel): (ChatHead, Option<PreparingPanel>),
     documents: &[Searchable],
 ) -> Result<Response, Error> {
-    let panel = live::panel(app, signed.tenant);
     let all = if panel.is_some() { Vec::new() } else { conversations(app, signed).await? };
     let title_of =
         |id: Uuid| documents.iter().find(|one| one.id == id).map(|one| one.title.clone());
@@ -144,7 +144,7 @@ async fn rename(
         let title = &title;
         async move { store::rename(&database.pool, signed.user, id, title).await }
     };
-    done(on_database(&app, signed.tenant, asking).await?, &headers)
+    done(app.tenants.ask(signed.tenant, asking).await?, &headers)
 }
 
 async fn delete(
@@ -156,13 +156,9 @@ async fn delete(
     let id = known(&id)?;
     let asking =
         |database: Database| async move { store::delete(&database.pool, signed.user, id).await };
-    done(on_database(&app, signed.tenant, asking).await?, &headers)
+    done(app.tenants.ask(signed.tenant, asking).await?, &headers)
 }
 
 fn done(found: bool, headers: &HeaderMap) -> Result<Response, Error> {
-    match found {
-        false => Err(Error::NotFound),
-        true if wants_json(headers) => Ok(StatusCode::NO_CONTENT.into_response()),
-        true => Ok(Redirect::to("/chat").into_response()),
-    }
+    if found { Ok(web::done(headers, "/chat")) } else { Err(Error::NotFound) }
 }

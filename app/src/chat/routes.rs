@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use super::{
     answer,
     begin::{self, Begun, Refused},
-    buffer, on_database, pages,
+    buffer, pages,
     request::{self, Asked},
     store::{self, Conversation},
     wire,
@@ -107,7 +107,7 @@ async fn begin(
             other => Ok((other, database.pool)),
         }
     };
-    crate::search::patiently(app, signed.tenant, database, asking).await
+    app.tenants.ask_through(signed.tenant, database, asking).await
 }
 
 impl From<Refused> for Error {
@@ -143,7 +143,7 @@ async fn one(
         let conversation = store::one(&database.pool, signed.user, id).await?;
         Ok((conversation, store::messages(&database.pool, id).await?))
     };
-    let (conversation, messages) = on_database(&app, signed.tenant, asking).await?;
+    let (conversation, messages) = app.tenants.ask(signed.tenant, asking).await?;
     let answering = messages.iter().any(|message| message.state == "answering");
     Ok(Json(json!({
         "id": conversation.id,
@@ -165,7 +165,7 @@ async fn resume(
         let running = buffer::running(&database.pool, id).await?;
         Ok(running.map(|place| (place, database.pool)))
     };
-    match on_database(&app, signed.tenant, asking).await? {
+    match app.tenants.ask(signed.tenant, asking).await? {
         None => Ok(StatusCode::NO_CONTENT.into_response()),
         Some((place, pool)) => {
             let listening = live::one_more(signed.user)?;
@@ -185,7 +185,7 @@ async fn stop(
     let id = known(&id)?;
     let asking =
         |database: Database| async move { store::stop(&database.pool, signed.user, id).await };
-    on_database(&app, signed.tenant, asking).await?;
+    app.tenants.ask(signed.tenant, asking).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -213,7 +213,7 @@ async fn feedback(
     let asking = |database: Database| async move {
         store::feedback(&database.pool, signed.user, (id, message), given.value).await
     };
-    if on_database(&app, signed.tenant, asking).await? {
+    if app.tenants.ask(signed.tenant, asking).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Error::NotFound)

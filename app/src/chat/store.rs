@@ -90,28 +90,30 @@ pub(super) struct Outcome {
     pub(super) end: End,
 }
 
+/// The columns of [`Conversation`], of a member's own.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, title, document_id, \
+             to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as updated \
+             from conversations where user_id = $1 ",
+            $rest
+        )
+    };
+}
+
 /// A member's conversations, newest first.
 pub(super) async fn list(pool: &PgPool, user: Uuid) -> sqlx::Result<Vec<Conversation>> {
-    sqlx::query_as(
-        "select id, title, document_id, to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as updated
-         from conversations where user_id = $1 order by updated_at desc, id limit $2",
-    )
-    .bind(user)
-    .bind(LISTED)
-    .fetch_all(pool)
-    .await
+    sqlx::query_as(select!("order by updated_at desc, id limit $2"))
+        .bind(user)
+        .bind(LISTED)
+        .fetch_all(pool)
+        .await
 }
 
 /// One of a member's conversations; [`sqlx::Error::RowNotFound`] when there is none.
 pub(super) async fn one(pool: &PgPool, user: Uuid, id: &str) -> sqlx::Result<Conversation> {
-    sqlx::query_as(
-        "select id, title, document_id, to_char(updated_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as updated
-         from conversations where user_id = $1 and id = $2",
-    )
-    .bind(user)
-    .bind(id)
-    .fetch_one(pool)
-    .await
+    sqlx::query_as(select!("and id = $2")).bind(user).bind(id).fetch_one(pool).await
 }
 
 /// All messages of a conversation, in order. An answer whose writer is gone is failed from now on.
@@ -255,7 +257,10 @@ pub(super) async fn feedback(
 }
 
 /// Takes the text of a document that is deleted out of what answers quote; what the answers say stays.
-pub(super) async fn forget_document(pool: &PgPool, document: Uuid) -> sqlx::Result<()> {
+///
+/// # Errors
+/// When the tenant's database does not answer.
+pub async fn forget_document(pool: &PgPool, document: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "with quoting as (
             update messages set sources = (

@@ -3,10 +3,7 @@
 //! In: what happens in an answer. Out: events, one JSON object each, and messages as they are kept. Every stream ends with
 //! `finish`, `error` or `abort`: its clients take an end without one of them for a whole answer. Pure.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -17,6 +14,7 @@ use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use serde_json::{Value, json};
 
 use super::{citations, sources::Source, store::Message};
+use crate::models::chat::Finish;
 
 /// What follows the last event.
 const DONE: &str = "data: [DONE]\n\n";
@@ -24,24 +22,6 @@ const DONE: &str = "data: [DONE]\n\n";
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The media type of all documents.
 const PDF: &str = "application/pdf";
-
-/// Why an answer ended, for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finish {
-    Stop,
-    Length,
-    ContentFilter,
-}
-
-impl Finish {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Length => "length",
-            Self::ContentFilter => "content-filter",
-        }
-    }
-}
 
 pub(super) fn start(message: &str, chat: &str, title: &str, model: Option<&str>) -> Value {
     let metadata = json!({"chatId": chat, "title": title, "model": model, "state": "answering"});
@@ -131,7 +111,11 @@ pub(super) fn text_end(text: &str, all: &[Source]) -> Value {
 /// The answer is whole.
 pub(super) fn finish(reason: Finish) -> Vec<Value> {
     let metadata = json!({"state": "done"});
-    let reason = reason.name();
+    let reason = match reason {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Filtered => "content-filter",
+    };
     let finish = json!({"type": "finish", "finishReason": reason, "messageMetadata": metadata});
     vec![json!({"type": "finish-step"}), finish]
 }
@@ -154,7 +138,7 @@ pub(super) fn abort() -> Vec<Value> {
 }
 
 /// Whether nothing comes after this event.
-pub(super) fn is_last(event: &str) -> bool {
+fn is_last(event: &str) -> bool {
     let parsed: Value = serde_json::from_str(event).unwrap_or_default();
     matches!(parsed["type"].as_str(), Some("finish" | "error" | "abort"))
 }
@@ -202,33 +186,23 @@ pub(super) fn respond(events: impl Stream<Item = String> + Send + 'static) -> Re
     (headers, body).into_response()
 }
 
-/// The same events; where they break off, the client is told so: it would take the end for that of a whole answer.
+/// The same events up to the last one; where they break off before, the client is told so: it would take the end for that of a
+/// whole answer.
 fn ended(events: BoxStream<'static, String>) -> impl Stream<Item = String> + Send {
-    let missing = || wire_error("The answer broke off. Reload the page and try again.");
-    stream::unfold(
-        (events, false, VecDeque::new()),
-        move |(mut events, ended, mut rest)| async move {
-            if let Some(event) = rest.pop_front() {
-                return Some((event, (events, ended, rest)));
+    stream::unfold(Some(events), |events| async move {
+        let mut events = events?;
+        match events.next().await {
+            Some(event) => {
+                let rest = (!is_last(&event)).then_some(events);
+                Some((vec![event], rest))
             }
-            match events.next().await {
-                Some(event) => {
-                    let ended = ended || is_last(&event);
-                    Some((event, (events, ended, rest)))
-                }
-                None if ended => None,
-                None => {
-                    rest.extend(missing());
-                    let event = rest.pop_front()?;
-                    Some((event, (stream::empty().boxed(), true, rest)))
-                }
+            None => {
+                let missing = error("The answer broke off. Reload the page and try again.");
+                Some((missing.iter().map(Value::to_string).collect(), None))
             }
-        },
-    )
-}
-
-fn wire_error(words: &str) -> Vec<String> {
-    error(words).iter().map(Value::to_string).collect()
+        }
+    })
+    .flat_map(stream::iter)
 }
 
 #[cfg(test)]

@@ -129,36 +129,27 @@ async fn rename(asked: Asked, Form(form): Form<Title>) -> Result<Response, Error
     let words = || format!("Give it a title of 1 to {} characters.", names::TITLE);
     let title = names::title(&form.title).ok_or_else(|| Error::invalid("title", words()))?;
     change::rename(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?, &title).await?;
-    Ok(done(&asked.headers, &format!("/documents/{}", asked.id)))
+    Ok(web::done(&asked.headers, &format!("/documents/{}", asked.id)))
 }
 
 async fn cancel(asked: Asked) -> Result<Response, Error> {
     change::cancel(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?).await?;
-    Ok(done(&asked.headers, &format!("/documents/{}", asked.id)))
+    Ok(web::done(&asked.headers, &format!("/documents/{}", asked.id)))
 }
 
 async fn retry(asked: Asked) -> Result<Response, Error> {
     let Asked { app, signed, id, headers } = asked;
     app.limits.costly(signed.user)?;
     change::retry(&app.db, signed.tenant, read_id(&id)?, app.embeddings.model()).await?;
-    Ok(done(&headers, &format!("/documents/{id}")))
+    Ok(web::done(&headers, &format!("/documents/{id}")))
 }
 
 async fn delete(asked: Asked) -> Result<Response, Error> {
     change::delete(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?).await?;
-    Ok(done(&asked.headers, "/documents"))
+    Ok(web::done(&asked.headers, "/documents"))
 }
 
 /// What is no id names nothing.
 fn read_id(text: &str) -> Result<Uuid, Error> {
     text.parse().map_err(|_| Error::NotFound)
-}
-
-/// A form goes on to a page, a script knows what it did.
-fn done(headers: &HeaderMap, page: &str) -> Response {
-    if wants_json(headers) {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        Redirect::to(page).into_response()
-    }
 }

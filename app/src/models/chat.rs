@@ -49,9 +49,16 @@ impl Message {
 pub enum Piece {
     /// More text.
     Text(String),
-    /// It ended by itself.
+    /// Its end.
+    End(Finish),
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// By itself.
     Stop,
-    /// It ended because it may not be longer.
+    /// It may not be longer.
     Length,
     /// The provider kept the rest back.
     Filtered,
@@ -71,7 +78,7 @@ struct Inner {
 pub struct Answering {
     stream: Pin<Box<dyn Stream<Item = Result<Chunk, async_openai::error::OpenAIError>> + Send>>,
     /// Why it ended, where that came together with its last words.
-    end: Option<Piece>,
+    end: Option<Finish>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -184,7 +191,7 @@ impl Answering {
     /// When the answer breaks off.
     pub async fn next(&mut self) -> Result<Piece, Error> {
         if let Some(end) = self.end.take() {
-            return Ok(end);
+            return Ok(Piece::End(end));
         }
         loop {
             let Some(chunk) = self.stream.next().await else {
@@ -198,16 +205,16 @@ impl Answering {
                 continue;
             };
             self.end = choice.finish_reason.as_deref().map(|reason| match reason {
-                "length" => Piece::Length,
-                "content_filter" => Piece::Filtered,
-                _ => Piece::Stop,
+                "length" => Finish::Length,
+                "content_filter" => Finish::Filtered,
+                _ => Finish::Stop,
             });
             let text = choice.delta.and_then(|delta| delta.content);
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 return Ok(Piece::Text(text));
             }
             if let Some(end) = self.end.take() {
-                return Ok(end);
+                return Ok(Piece::End(end));
             }
         }
     }
