@@ -96,14 +96,14 @@ pub fn install(wanted: Wanted) -> Result<Installed> {
     })
 }
 
-/// The S3-compatible server, built where it is missing.
-pub fn versitygw() -> Result<PathBuf> {
-    let _lock = lock("versitygw")?;
-    go::versitygw()
+/// A program that not every stack needs, such as `helm`: found, or built with Go where it is missing.
+pub fn go_program(name: &str) -> Result<PathBuf> {
+    let _lock = go::folder_of(name).map(lock).transpose()?;
+    go::program(name)
 }
 
-/// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack, `versitygw` for what
-/// its name says, `packages` is taken last and for a single folder.
+/// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack, the name of a
+/// folder of tests/tools for what that pins, `packages` is taken last and for a single folder.
 fn lock(name: &str) -> Result<File> {
     let file = File::create(paths::cache()?.join(format!("{name}.lock")))?;
     if file.try_lock().is_err() {

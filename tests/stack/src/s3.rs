@@ -35,7 +35,7 @@ pub struct S3 {
 
 /// Starts a server and waits until it accepts connections.
 pub(crate) fn start(run: &Run) -> Result<S3> {
-    let program = install::versitygw()?;
+    let program = install::go_program("versitygw")?;
     let name = format!("s3-{}", paths::random_hex(4)?);
     let (data, meta) =
         (run.subfolder(&format!("{name}/data"))?, run.subfolder(&format!("{name}/meta"))?);

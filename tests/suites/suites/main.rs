@@ -2,5 +2,9 @@
 
 mod app;
 mod chaos;
+mod charts;
 mod contract;
+mod gitops;
+mod monitoring;
 mod operator;
+mod pods;

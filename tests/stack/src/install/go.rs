@@ -1,4 +1,4 @@
-//! etcd, kube-apiserver, kube-controller-manager, kubectl and versitygw, at the versions that tests/tools pins.
+//! Programs that are built with Go, at the versions that tests/tools pins: the control plane, and what single tests need.
 //!
 //! In: KUBEBUILDER_ASSETS, PATH, the go.mod files. Out: paths of the programs. What neither of the first two has (PATH counts at
 //! the wanted minor version only) is built once with Go and kept under the hash of go.sum, so a changed pin is a new build.
@@ -48,15 +48,90 @@ const ETCD: Family = Family {
     programs: &[("etcd", "go.etcd.io/etcd/server/v3")],
 };
 
-const VERSITYGW: Family = Family {
-    folder: "versitygw",
-    module: "github.com/versity/versitygw",
-    programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
-};
+/// What not every stack needs: each family is built when one of its programs is first asked for.
+const OTHERS: [Family; 10] = [
+    Family {
+        folder: "versitygw",
+        module: "github.com/versity/versitygw",
+        programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+    },
+    Family {
+        folder: "kubernetes",
+        module: "k8s.io/kubernetes",
+        programs: &[
+            ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+            ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+            ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+        ],
+    },
+    Family {
+        folder: "containerd",
+        module: "github.com/containerd/containerd/v2",
+        programs: &[
+            ("containerd", "github.com/containerd/containerd/v2/cmd/containerd"),
+            (
+                "containerd-shim-runc-v2",
+                "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            ),
+            ("ctr", "github.com/containerd/containerd/v2/cmd/ctr"),
+        ],
+    },
+    Family {
+        folder: "helm",
+        module: "helm.sh/helm/v4",
+        programs: &[("helm", "helm.sh/helm/v4/cmd/helm")],
+    },
+    Family {
+        folder: "helm-unittest",
+        module: "github.com/helm-unittest/helm-unittest",
+        programs: &[("helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest")],
+    },
+    Family {
+        folder: "helm-docs",
+        module: "github.com/norwoodj/helm-docs",
+        programs: &[("helm-docs", "github.com/norwoodj/helm-docs/cmd/helm-docs")],
+    },
+    Family {
+        folder: "kubeconform",
+        module: "github.com/yannh/kubeconform",
+        programs: &[("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform")],
+    },
+    Family {
+        folder: "crane",
+        module: "github.com/google/go-containerregistry",
+        programs: &[("crane", "github.com/google/go-containerregistry/cmd/crane")],
+    },
+    Family {
+        folder: "kustomize-controller",
+        module: "github.com/fluxcd/kustomize-controller",
+        programs: &[("kustomize-controller", "github.com/fluxcd/kustomize-controller")],
+    },
+    // Two small programs of our own over the libraries by which GitOps tools judge an object.
+    Family {
+        folder: "health",
+        module: "github.com/fluxcd/cli-utils",
+        programs: &[
+            ("kstatus", "tenantry.dev/tests/health/kstatus"),
+            ("argo-health", "tenantry.dev/tests/health/argo-health"),
+        ],
+    },
+];
 
-/// Finds or builds the S3-compatible server.
-pub(super) fn versitygw() -> Result<PathBuf> {
-    Ok(VERSITYGW.install()?.remove(0))
+/// Finds or builds one of the programs that not every stack needs, and those that are pinned with it.
+pub(super) fn program(name: &str) -> Result<PathBuf> {
+    let family = family_of(name).with_context(|| format!("no tests/tools folder pins {name}"))?;
+    let built = family.install()?;
+    let place = family.programs.iter().position(|(program, _)| *program == name);
+    place.and_then(|place| built.get(place).cloned()).context("a program was not built")
+}
+
+/// The folder under tests/tools that pins a program.
+pub(super) fn folder_of(name: &str) -> Option<&'static str> {
+    family_of(name).map(|family| family.folder)
+}
+
+fn family_of(name: &str) -> Option<&'static Family> {
+    OTHERS.iter().find(|family| family.programs.iter().any(|(program, _)| *program == name))
 }
 
 /// Finds or builds all four.
@@ -109,7 +184,7 @@ impl Family {
             _ => staging.join(""),
         };
         let mut command = Command::new(go);
-        command.args(["build", "-trimpath", "-buildvcs=false", "-ldflags"]);
+        command.env("CGO_ENABLED", "0").args(["build", "-trimpath", "-buildvcs=false", "-ldflags"]);
         command.arg(ldflags(self.module, version)).arg("-o").arg(output).args(packages);
         tool::run(&format!("building {} {version}", self.folder), command.current_dir(source))?;
         fs::create_dir_all(target)?;
@@ -120,17 +195,22 @@ impl Family {
     }
 }
 
-/// Kubernetes calls itself v0.0.0-master unless its linker is told; etcd carries its version in its source.
+/// Some programs call themselves v0.0.0-master unless their linker is told; the others carry their version in their source.
 fn ldflags(module: &str, version: &str) -> String {
-    if module != "k8s.io/kubernetes" {
-        return "-s -w".to_owned();
-    }
-    let (major, minor) = major_minor(version);
-    format!(
-        "-s -w -X k8s.io/component-base/version.gitVersion={version} \
-         -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor} \
-         -X k8s.io/client-go/pkg/version.gitVersion={version}"
-    )
+    let told = match module {
+        "k8s.io/kubernetes" => {
+            let (major, minor) = major_minor(version);
+            format!(
+                " -X k8s.io/component-base/version.gitVersion={version} \
+                 -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor} \
+                 -X k8s.io/client-go/pkg/version.gitVersion={version}"
+            )
+        }
+        "helm.sh/helm/v4" => format!(" -X helm.sh/helm/v4/internal/version.version={version}"),
+        "github.com/containerd/containerd/v2" => format!(" -X {module}/version.Version={version}"),
+        _ => String::new(),
+    };
+    format!("-s -w{told}")
 }
 
 /// `v1.37.2` becomes (`1`, `37`).
@@ -188,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_checkouts_own_pins_are_readable() {
-        for family in [KUBERNETES, ETCD, VERSITYGW] {
+        for family in [KUBERNETES, ETCD].iter().chain(&OTHERS) {
             let file = paths::checkout().join("tests/tools").join(family.folder).join("go.mod");
             let text = fs::read_to_string(file).unwrap();
             assert!(pinned_version(&text, family.module).is_some(), "{}", family.module);
