@@ -1,0 +1,21 @@
+{{/* What the operator may do where it serves tenants. It reads Secrets' metadata and writes its own; it makes no tenant. */}}
+{{- define "tenantry.operator.rules" -}}
+- apiGroups: [tenantry.dev]
+  resources: [vectortenants]
+  verbs: [get, list, watch, patch]
+- apiGroups: [tenantry.dev]
+  resources: [vectortenants/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{- define "tenantry.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "tenantry.serviceAccountName" . }}
+  namespace: {{ .root.Release.Namespace }}
+{{- end -}}
