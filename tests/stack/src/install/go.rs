@@ -74,6 +74,7 @@ const OTHERS: [Family; 10] = [
                 "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
             ),
             ("ctr", "github.com/containerd/containerd/v2/cmd/ctr"),
+            ("pause", "tenantry.dev/tests/containerd/pause"),
         ],
     },
     Family {
