@@ -1,6 +1,6 @@
 //! `/metrics`, `/livez` and `/readyz`.
 //!
-//! Ready means: the `VectorTenant` definition is served, and Neon does not refuse the API key. Only a refusal (401,
+//! Ready means: the `VectorTenant` definition is served (once this operator leads), and Neon does not refuse the API key. Only a refusal (401,
 //! 403) makes the operator unready: an outage of Neon is not cured by a restart. The answer is cached, so that a probe
 //! costs no call.
 
@@ -26,6 +26,7 @@ const KEY_RECHECK: Duration = Duration::from_secs(5);
 /// What readiness hangs on.
 #[derive(Debug, Default)]
 pub struct Readiness {
+    leads: AtomicBool,
     unlisted: AtomicUsize,
     key_refused: AtomicBool,
 }
@@ -43,8 +44,13 @@ impl Readiness {
         }
     }
 
+    /// From now on tenants are to be listed; who stands by is ready without.
+    pub fn leads(&self) {
+        self.leads.store(true, Ordering::Relaxed);
+    }
+
     fn problem(&self) -> Option<&'static str> {
-        if self.unlisted.load(Ordering::Relaxed) > 0 {
+        if self.leads.load(Ordering::Relaxed) && self.unlisted.load(Ordering::Relaxed) > 0 {
             return Some("waiting for the VectorTenant definition: apply crds/vectortenants.yaml");
         }
         let refused = self.key_refused.load(Ordering::Relaxed);
@@ -63,11 +69,11 @@ pub async fn watch_key(ctx: Arc<Context>, readiness: Arc<Readiness>) {
             },
         };
         if let Some(refused) = refused {
+            ctx.metrics.neon_key_accepted(!refused);
             let before = readiness.key_refused.swap(refused, Ordering::Relaxed);
             if refused && !before {
                 tracing::error!("Neon does not accept the API key");
             }
-            ctx.metrics.neon_key_accepted(!refused);
         }
         tokio::time::sleep(if refused == Some(false) { KEY_CHECK } else { KEY_RECHECK }).await;
     }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Args as ClapArgs, Parser, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args as ClapArgs, Parser, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 
@@ -22,6 +22,9 @@ pub struct Args {
     /// Tenant databases.
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// Several operators beside each other.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
     /// The process.
     #[command(flatten)]
     pub process: ProcessArgs,
@@ -110,6 +113,31 @@ pub struct DatabaseArgs {
     /// Seconds that all migrations of one tenant may take.
     #[arg(long, env, default_value = "600", value_parser = seconds)]
     pub migration_seconds: Duration,
+}
+
+/// Several operators beside each other: one works, the others stand by.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Leader election")]
+pub struct LeaseArgs {
+    /// Work only while holding a Lease, so that several operators may run beside each other.
+    #[arg(long, env = "TENANTRY_LEADER_ELECTION", default_value = "false", action = ArgAction::Set)]
+    pub leader_election: bool,
+
+    /// Name of the Lease.
+    #[arg(long, env = "TENANTRY_LEASE_NAME", default_value = "tenantry-operator")]
+    pub lease_name: String,
+
+    /// Namespace of the Lease; left out, the pod's own, or that of the kubeconfig.
+    #[arg(long, env = "TENANTRY_LEASE_NAMESPACE")]
+    pub lease_namespace: Option<String>,
+
+    /// Seconds after which a silent holder may be replaced. The holder itself gives up after two thirds of them.
+    #[arg(long, env = "TENANTRY_LEASE_SECONDS", default_value = "15", value_parser = clap::value_parser!(u16).range(2..=600))]
+    pub lease_seconds: u16,
+
+    /// What this process calls itself in the Lease, beside a part that is made anew at each start; a pod's own name.
+    #[arg(long, env = "HOSTNAME", default_value = "operator")]
+    pub lease_identity: String,
 }
 
 /// The process.

@@ -9,6 +9,7 @@
 //! In the order in which data moves:
 //!
 //! - [`args`]: flags and their environment names; [`telemetry`]: log lines; [`context`]: what every pass shares
+//! - [`lease`]: which of several operators is at work
 //! - [`controller`]: which objects are looked at, and when; [`pass`]: one pass over one object, the list of phases
 //! - [`naming`]: names made from identities; [`desired`]: what is declared, the only reader of a spec
 //! - [`observe`]: looks at the world and changes nothing; [`observed`]: what is known
@@ -28,6 +29,7 @@ pub mod decide;
 pub mod desired;
 pub mod error;
 pub mod events;
+pub mod lease;
 pub mod metrics;
 pub mod naming;
 pub mod neon;

@@ -7,10 +7,11 @@ use clap::Parser;
 use kube::Api;
 use operator::{
     admin::{self, Readiness},
-    args::{Args, DatabaseArgs, NeonArgs},
+    args::{Args, DatabaseArgs, LeaseArgs, NeonArgs},
     context::{Context, Memory},
     controller,
     events::Events,
+    lease::{Candidate, Held},
     metrics::{Metrics, TenantCounts},
     naming::ClusterId,
     neon,
@@ -65,6 +66,8 @@ async fn main() -> anyhow::Result<()> {
     let stores = prepared.iter().map(|prepared| prepared.store.clone()).collect();
     registry.register_collector(Box::new(TenantCounts::new(stores)));
 
+    let candidate =
+        args.lease.leader_election.then(|| candidate(&args.lease, &ctx.kube, &ctx.metrics));
     let listener = TcpListener::bind(args.process.listen)
         .await
         .with_context(|| format!("--listen {}", args.process.listen))?;
@@ -72,7 +75,11 @@ async fn main() -> anyhow::Result<()> {
     tokio::spawn(admin::serve(listener, registry, readiness.clone()));
     let key_watch = tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
     tokio::spawn(end_on_signal(stop));
-    controller::run(prepared, ctx.clone(), args.kube.concurrency, stopping).await;
+    if let Ok(held) = lead(candidate, &ctx.metrics, stopping.clone()).await {
+        readiness.leads();
+        let work = controller::run(prepared, ctx.clone(), args.kube.concurrency, stopping);
+        while_leading(held, work).await;
+    }
     // The Events' writer ends when nobody is left who could tell it anything.
     key_watch.abort();
     let _ = key_watch.await;
@@ -81,6 +88,44 @@ async fn main() -> anyhow::Result<()> {
     tracing::info!("ended");
     // Tasks that still hold a client would keep the runtime waiting.
     std::process::exit(0)
+}
+
+fn candidate(args: &LeaseArgs, client: &kube::Client, metrics: &Metrics) -> Candidate {
+    let namespace = args.lease_namespace.as_deref().unwrap_or(client.default_namespace());
+    Candidate {
+        leases: Api::namespaced(client.clone(), namespace),
+        name: args.lease_name.clone(),
+        identity: format!("{}_{}", args.lease_identity, uuid::Uuid::new_v4()),
+        duration: Duration::from_secs(u64::from(args.lease_seconds)),
+        metrics: metrics.clone(),
+    }
+}
+
+/// Waits for the Lease, where there is one. An error when the process is to end before that.
+async fn lead(
+    candidate: Option<Candidate>,
+    metrics: &Metrics,
+    stopping: watch::Receiver<bool>,
+) -> Result<Option<Held>, ()> {
+    match candidate {
+        Some(candidate) => candidate.acquire(stopping).await.map(Some).ok_or(()),
+        None => {
+            metrics.leading(true);
+            Ok(None)
+        }
+    }
+}
+
+/// The work, to its end; the Lease is released after it. Without the Lease nothing may go on: another operator begins soon.
+async fn while_leading(held: Option<Held>, work: impl Future<Output = ()>) {
+    let Some(mut held) = held else { return work.await };
+    tokio::select! {
+        () = held.lost() => {
+            tracing::error!("the lease is lost: ended at once");
+            std::process::exit(1)
+        }
+        () = work => held.release().await,
+    }
 }
 
 /// The first signal lets the steps in hand finish, the second does not wait for them.

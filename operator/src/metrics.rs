@@ -1,28 +1,28 @@
 //! What the operator counts. Labels come from fixed sets: no object's name is ever one.
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+mod tenants;
 
-use crds::{ConditionType, VectorTenant};
-use kube::runtime::reflector::Store;
+use std::{sync::atomic::AtomicU64, time::Duration};
+
 use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
-    metrics::{
-        MetricType,
-        counter::Counter,
-        family::Family,
-        gauge::{ConstGauge, Gauge},
-        histogram::Histogram,
-        info::Info,
-    },
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 
 use crate::neon;
+pub use tenants::TenantCounts;
+
+/// Why a migration can fail: categories of errors, each told from the start, because a count that is not there cannot be seen to rise.
+const MIGRATION_FAILURES: [&str; 7] = [
+    "migration_failed",
+    "migration_locked",
+    "migration_mismatch",
+    "database_certificate",
+    "database_interrupted",
+    "database_timeout",
+    "database_unavailable",
+];
 
 /// Label `result` of a reconcile: `ok`, or an error's category.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,9 +53,12 @@ pub struct Metrics {
     steps: Family<StepLabel, Histogram, fn() -> Histogram>,
     neon_calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     time_to_ready: Histogram,
+    migration_failures: Family<ReasonLabel, Counter>,
     events: Family<ReasonLabel, Counter>,
     events_lost: Counter,
     neon_ready: Gauge<f64, AtomicU64>,
+    leader: Gauge,
+    leader_transitions: Counter,
 }
 
 fn quick() -> Histogram {
@@ -75,52 +78,90 @@ impl Metrics {
             steps: Family::new_with_constructor(quick as fn() -> Histogram),
             neon_calls: Family::new_with_constructor(quick as fn() -> Histogram),
             time_to_ready: slow(),
+            migration_failures: Family::default(),
             events: Family::default(),
             events_lost: Counter::default(),
             neon_ready: Gauge::default(),
+            leader: Gauge::default(),
+            leader_transitions: Counter::default(),
         };
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("tenantry_operator_build", "Version of the running operator", build);
+        for reason in MIGRATION_FAILURES {
+            let _ = metrics.migration_failures.get_or_create(&reason_label(reason));
+        }
+        // Neon has not said anything yet.
+        metrics.neon_ready.set(f64::NAN);
+        metrics.register_durations(registry);
+        metrics.register_counts(registry);
+        process_metrics::register(registry);
+        metrics
+    }
+
+    fn register_durations(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "tenantry_reconcile_duration",
             "Time of one pass over one tenant, by its result",
             Unit::Seconds,
-            metrics.reconciles.clone(),
+            self.reconciles.clone(),
         );
         registry.register_with_unit(
             "tenantry_step_duration",
             "Time of one step of a pass",
             Unit::Seconds,
-            metrics.steps.clone(),
+            self.steps.clone(),
         );
         registry.register_with_unit(
             "tenantry_neon_request_duration",
             "Time of one attempt of a call to the Neon API, by route and status",
             Unit::Seconds,
-            metrics.neon_calls.clone(),
+            self.neon_calls.clone(),
         );
         registry.register_with_unit(
             "tenantry_time_to_ready",
             "Time from a tenant's creation until it was Ready for the first time",
             Unit::Seconds,
-            metrics.time_to_ready.clone(),
+            self.time_to_ready.clone(),
+        );
+    }
+
+    fn register_counts(&self, registry: &mut Registry) {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("tenantry_operator_build", "Version of the running operator", build);
+        registry.register(
+            "tenantry_migration_failures",
+            "Attempts to migrate a tenant's database that failed, by reason",
+            self.migration_failures.clone(),
         );
         registry.register(
             "tenantry_events",
             "Changes that were told, by reason",
-            metrics.events.clone(),
+            self.events.clone(),
         );
         registry.register(
             "tenantry_events_lost",
             "Events that the Kubernetes API did not take; the log has them",
-            metrics.events_lost.clone(),
+            self.events_lost.clone(),
         );
         registry.register(
             "tenantry_neon_key_accepted",
-            "Whether Neon accepts the API key: 1 or 0",
-            metrics.neon_ready.clone(),
+            "Whether Neon accepts the API key: 1 or 0, and NaN before Neon has said so",
+            self.neon_ready.clone(),
         );
-        metrics
+        registry.register(
+            "tenantry_leader",
+            "Whether this operator is the one at work: 1 or 0",
+            self.leader.clone(),
+        );
+        registry.register(
+            "tenantry_leader_transitions",
+            "Times that this operator became or ceased to be the one at work",
+            self.leader_transitions.clone(),
+        );
+    }
+
+    /// This operator became, or ceased to be, the one at work.
+    pub fn leading(&self, is_leader: bool) {
+        self.leader.set(i64::from(is_leader));
+        self.leader_transitions.inc();
     }
 
     /// One pass is over.
@@ -144,9 +185,14 @@ impl Metrics {
         self.time_to_ready.observe(after.as_secs_f64());
     }
 
+    /// A tenant's database could not be migrated, for this category of errors.
+    pub fn migration_failed(&self, category: &'static str) {
+        self.migration_failures.get_or_create(&reason_label(category)).inc();
+    }
+
     /// A change was told.
     pub fn event(&self, reason: &str) {
-        self.events.get_or_create(&ReasonLabel { reason: reason.to_owned() }).inc();
+        self.events.get_or_create(&reason_label(reason)).inc();
     }
 
     /// An event could not be written.
@@ -160,44 +206,6 @@ impl Metrics {
     }
 }
 
-/// Counts tenants by condition when it is asked, from the controllers' own caches.
-pub struct TenantCounts {
-    stores: Arc<[Store<VectorTenant>]>,
-}
-
-impl TenantCounts {
-    /// Over the caches of all served namespaces.
-    #[must_use]
-    pub fn new(stores: Arc<[Store<VectorTenant>]>) -> Self {
-        Self { stores }
-    }
-}
-
-impl fmt::Debug for TenantCounts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TenantCounts")
-    }
-}
-
-impl Collector for TenantCounts {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let tenants: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
-        let help = "Tenants by condition and its status; Unknown where nobody has looked yet";
-        let mut family =
-            encoder.encode_descriptor("tenantry_tenants", help, None, MetricType::Gauge)?;
-        for kind in ConditionType::ALL {
-            let mut counts = [("True", 0_i64), ("False", 0), ("Unknown", 0)];
-            for tenant in &tenants {
-                let conditions = tenant.status.as_ref().map(|s| s.conditions.as_slice());
-                let condition = crds::find(conditions.unwrap_or_default(), kind);
-                let status = condition.map_or("Unknown", |c| c.status.as_str());
-                counts.iter_mut().filter(|(name, _)| *name == status).for_each(|(_, n)| *n += 1);
-            }
-            for (status, count) in counts {
-                let labels = [("condition", kind.to_string()), ("status", status.to_owned())];
-                ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
-            }
-        }
-        Ok(())
-    }
+fn reason_label(reason: &str) -> ReasonLabel {
+    ReasonLabel { reason: reason.to_owned() }
 }

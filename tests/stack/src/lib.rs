@@ -3,11 +3,12 @@
 //! In the order in which things happen: `options` says what is wanted, `install` gets the programs (`paths` says where they lie,
 //! `tool` runs pip, go and cargo), `run` and `run_folder` hold one run together, `child` ties processes to our life, `certs`,
 //! `ports` and `kubeconfig` prepare, `control_plane`, `database`, `pooler`, `emulator`, `models`, `oidc` and `s3` start the parts,
-//! `cluster` admits the operator and the app, `stack` is the whole. `commands` is what the binary does with it. Nothing here ships.
+//! `cluster` admits the operator and the app, `node` runs pods, `stack` is the whole. `commands` is what the binary does with it. Nothing here ships.
 
 pub mod child;
 pub mod commands;
 pub mod install;
+pub mod node;
 pub mod options;
 pub mod paths;
 pub mod run;
@@ -31,7 +32,7 @@ mod s3;
 mod stack;
 mod user;
 
-pub use child::{Child, poll};
+pub use child::{Child, Signal, poll};
 pub use control_plane::GOGC;
 pub use models::{Chat, Embeddings};
 pub use oidc::Oidc;

@@ -133,7 +133,12 @@ impl TestOperator {
 
     /// A page of the newest process: status and text.
     pub async fn page(&self, path: &str) -> Result<(u16, String)> {
-        let address = address(&self.process().log_text()).context("where the operator listens")?;
+        self.page_of(&self.process(), path).await
+    }
+
+    /// A page of one of several processes.
+    pub async fn page_of(&self, process: &Child, path: &str) -> Result<(u16, String)> {
+        let address = address(&process.log_text()).context("where the operator listens")?;
         let response = self.http.get(format!("http://{address}{path}")).send().await?;
         Ok((response.status().as_u16(), response.text().await?))
     }

@@ -7,6 +7,7 @@ mod crd;
 mod database;
 mod flags;
 mod fleet;
+mod leader;
 mod lifecycle;
 mod migrations;
 mod process;
