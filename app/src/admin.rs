@@ -15,12 +15,13 @@ use axum::{
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 
-use crate::state::App;
+use crate::{metrics::Scrape, state::App};
 
 #[derive(Clone)]
 struct Admin {
     app: Arc<App>,
     registry: Arc<Registry>,
+    scrape: Arc<Scrape>,
 }
 
 /// Serves until the process ends.
@@ -29,14 +30,14 @@ pub async fn serve(listener: TcpListener, registry: Registry, app: Arc<App>) {
         .route("/metrics", get(metrics))
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
-        .with_state(Admin { app, registry: Arc::new(registry) });
+        .with_state(Admin { app, registry: Arc::new(registry), scrape: Arc::default() });
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin address ended");
     }
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    admin.app.metrics.open_pools(admin.app.tenants.open_pools().await);
+    admin.scrape.look(&admin.app).await;
     let mut text = String::new();
     match encode(&mut text, &admin.registry) {
         Ok(()) => {

@@ -78,7 +78,7 @@ async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
         db,
         changes: Changes::default(),
         embeddings,
-        chat: ChatModel::new(&args.chat).map_err(anyhow::Error::msg)?,
+        chat: ChatModel::new(&args.chat, metrics.clone()).map_err(anyhow::Error::msg)?,
         answers: TaskTracker::new(),
         last_words: CancellationToken::new(),
         metrics,

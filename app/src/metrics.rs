@@ -1,26 +1,32 @@
 //! What is counted, for Prometheus. Labels come from fixed sets: a person, a tenant or a path never becomes one.
+//!
+//! In: what happened, from wherever it does. Out: counts and times in the registry; [`Scrape`] adds what is only looked up when
+//! somebody asks. What can be listed is there from the start with zero: a count that is not there cannot be seen to rise.
 
-use std::{sync::Arc, time::Duration};
+mod labels;
+mod running;
+mod scrape;
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Request {
-    method: String,
-    route: String,
-    status: u16,
-}
+use crate::ingest::failure::Failure;
+use labels::{
+    JobLabels, KindLabel, ModelLabel, ModelOutcome, Outcome, Phase, Request, Route, Stage,
+};
+use running::Work;
+pub use running::{Listening, ModelCall, Running};
+pub use scrape::Scrape;
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Named {
-    name: String,
-}
-
-type Histograms = Family<Named, Histogram, fn() -> Histogram>;
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+type Seconds = Gauge<f64, AtomicU64>;
 
 /// All of the app's metrics; clones count together.
 #[derive(Clone)]
@@ -28,17 +34,23 @@ pub struct Metrics(Arc<All>);
 
 struct All {
     requests: Family<Request, Counter>,
-    request_seconds: Family<Named, Histogram, fn() -> Histogram>,
-    sign_ins: Family<Named, Counter>,
-    ingest_stages: Histograms,
-    ingests: Family<Named, Counter>,
-    searches: Histograms,
-    answers: Family<Named, Counter>,
-    answer_stages: Histograms,
-    model_calls: Family<Named, Counter>,
-    model_seconds: Histogram,
+    request_seconds: Histograms<Route>,
+    sign_ins: Family<Outcome, Counter>,
+    ingest_stages: Histograms<Stage>,
+    ingests: Family<Outcome, Counter>,
+    searches: Histograms<Stage>,
+    answers: Family<Outcome, Counter>,
+    answer_stages: Histograms<Stage>,
+    model_calls: Family<ModelOutcome, Counter>,
+    model_seconds: Histograms<ModelLabel>,
     open_pools: Gauge,
     streams: Gauge,
+    tenants: Family<Phase, Gauge>,
+    jobs: Family<JobLabels, Gauge>,
+    oldest_waiting: Family<KindLabel, Seconds>,
+    longest_running: Family<KindLabel, Seconds>,
+    database_up: Gauge,
+    work: Work,
 }
 
 fn seconds() -> Histogram {
@@ -47,11 +59,54 @@ fn seconds() -> Histogram {
     ])
 }
 
+fn histograms<L: Clone + Eq + std::hash::Hash>() -> Histograms<L> {
+    Family::new_with_constructor(seconds as fn() -> Histogram)
+}
+
 impl All {
-    fn register(&self, registry: &mut Registry) {
+    fn new() -> Self {
+        Self {
+            requests: Family::default(),
+            request_seconds: histograms(),
+            sign_ins: Family::default(),
+            ingest_stages: histograms(),
+            ingests: Family::default(),
+            searches: histograms(),
+            answers: Family::default(),
+            answer_stages: histograms(),
+            model_calls: Family::default(),
+            model_seconds: histograms(),
+            open_pools: Gauge::default(),
+            streams: Gauge::default(),
+            tenants: Family::default(),
+            jobs: Family::default(),
+            oldest_waiting: Family::default(),
+            longest_running: Family::default(),
+            database_up: Gauge::default(),
+            work: Work::default(),
+        }
+    }
+
+    /// What is counted, with zeros.
+    fn begin(&self) {
+        let all = |family: &Family<Outcome, Counter>, outcomes: &[&'static str]| {
+            outcomes.iter().for_each(|outcome| drop(family.get_or_create(&Outcome::of(outcome))));
+        };
+        all(&self.sign_ins, &["ok", "unknown_state", "cancelled", "provider", "token"]);
+        all(&self.ingests, &["ready", "retry"]);
+        all(&self.ingests, &Failure::CODES);
+        all(&self.answers, &["done", "stopped", "failed"]);
+        for model in ["embedding", "chat"] {
+            for outcome in ["ok", "unavailable", "refused", "too_long", "dimensions", "abandoned"] {
+                let _ = self.model_calls.get_or_create(&ModelOutcome { model, outcome });
+            }
+        }
+    }
+
+    fn register_people(&self, registry: &mut Registry) {
         registry.register(
             "tenantry_app_requests",
-            "Requests by route template and status",
+            "Requests by method, route template and status",
             self.requests.clone(),
         );
         registry.register(
@@ -60,16 +115,6 @@ impl All {
             self.request_seconds.clone(),
         );
         registry.register("tenantry_app_sign_ins", "Sign-ins by outcome", self.sign_ins.clone());
-        registry.register(
-            "tenantry_app_ingest_stage_seconds",
-            "Time of a document's stages",
-            self.ingest_stages.clone(),
-        );
-        registry.register(
-            "tenantry_app_ingests",
-            "Documents by how their ingestion ended",
-            self.ingests.clone(),
-        );
         registry.register(
             "tenantry_app_search_seconds",
             "Time of a search's stages",
@@ -86,24 +131,58 @@ impl All {
             self.answer_stages.clone(),
         );
         registry.register(
-            "tenantry_app_model_calls",
-            "Requests to the embedding model by outcome",
-            self.model_calls.clone(),
+            "tenantry_app_streams",
+            "Browsers that listen for changes",
+            self.streams.clone(),
         );
-        registry.register(
-            "tenantry_app_model_seconds",
-            "Time of a request to the embedding model",
-            self.model_seconds.clone(),
-        );
+        registry.register("tenantry_app_tenants", "Tenants by phase", self.tenants.clone());
         registry.register(
             "tenantry_app_tenant_pools",
             "Tenants whose databases are connected",
             self.open_pools.clone(),
         );
+    }
+
+    fn register_work(&self, registry: &mut Registry) {
         registry.register(
-            "tenantry_app_streams",
-            "Browsers that listen for changes",
-            self.streams.clone(),
+            "tenantry_app_ingest_stage_seconds",
+            "Time of the stages of a document that became searchable",
+            self.ingest_stages.clone(),
+        );
+        registry.register(
+            "tenantry_app_ingests",
+            "Attempts to make a document searchable by how they ended",
+            self.ingests.clone(),
+        );
+        registry.register(
+            "tenantry_app_jobs",
+            "Jobs in the queue of all processes, by kind and state",
+            self.jobs.clone(),
+        );
+        registry.register(
+            "tenantry_app_oldest_waiting_job_seconds",
+            "Age of the oldest job in the queue that nobody works on",
+            self.oldest_waiting.clone(),
+        );
+        registry.register(
+            "tenantry_app_longest_running_job_seconds",
+            "For how long this process has worked on the job that takes longest",
+            self.longest_running.clone(),
+        );
+        registry.register(
+            "tenantry_app_model_calls",
+            "Requests to the models by outcome",
+            self.model_calls.clone(),
+        );
+        registry.register(
+            "tenantry_app_model_seconds",
+            "Time of a request to a model, to its end",
+            self.model_seconds.clone(),
+        );
+        registry.register(
+            "tenantry_app_database_up",
+            "Whether the main database answered when it was last asked: 1 or 0",
+            self.database_up.clone(),
         );
     }
 }
@@ -112,22 +191,13 @@ impl Metrics {
     /// Registers all.
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
-        let histograms = || Family::new_with_constructor(seconds as fn() -> Histogram);
-        let all = All {
-            requests: Family::default(),
-            request_seconds: histograms(),
-            sign_ins: Family::default(),
-            ingest_stages: histograms(),
-            ingests: Family::default(),
-            searches: histograms(),
-            answers: Family::default(),
-            answer_stages: histograms(),
-            model_calls: Family::default(),
-            model_seconds: seconds(),
-            open_pools: Gauge::default(),
-            streams: Gauge::default(),
-        };
-        all.register(registry);
+        let all = All::new();
+        all.begin();
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("tenantry_app_build", "Version of the running app", build);
+        all.register_people(registry);
+        all.register_work(registry);
+        process_metrics::register(registry);
         Self(Arc::new(all))
     }
 
@@ -135,69 +205,63 @@ impl Metrics {
     pub fn request(&self, method: &str, route: &str, status: u16, elapsed: Duration) {
         let labels = Request { method: method.to_owned(), route: route.to_owned(), status };
         self.0.requests.get_or_create(&labels).inc();
-        self.0.request_seconds.get_or_create(&named(route)).observe(elapsed.as_secs_f64());
+        let route = Route { route: route.to_owned() };
+        self.0.request_seconds.get_or_create(&route).observe(elapsed.as_secs_f64());
     }
 
     /// A sign-in ended so: `ok`, or why not.
-    pub fn sign_in(&self, outcome: &str) {
-        self.0.sign_ins.get_or_create(&named(outcome)).inc();
+    pub fn sign_in(&self, outcome: &'static str) {
+        self.0.sign_ins.get_or_create(&Outcome::of(outcome)).inc();
     }
 
-    /// A stage of an ingestion took so long: `reading`, `embedding`, `storing`.
-    pub fn ingest_stage(&self, stage: &str, elapsed: Duration) {
-        self.0.ingest_stages.get_or_create(&named(stage)).observe(elapsed.as_secs_f64());
+    /// A stage of an ingestion took so long: `waiting`, `reading`, `embedding`, `storing`.
+    pub fn ingest_stage(&self, stage: &'static str, elapsed: Duration) {
+        self.0.ingest_stages.get_or_create(&Stage { stage }).observe(elapsed.as_secs_f64());
     }
 
     /// An ingestion ended so: `ready`, `retry`, or a failure's code.
-    pub fn ingest_finished(&self, outcome: &str) {
-        self.0.ingests.get_or_create(&named(outcome)).inc();
+    pub fn ingest_finished(&self, outcome: &'static str) {
+        self.0.ingests.get_or_create(&Outcome::of(outcome)).inc();
     }
 
     /// A stage of a search took so long: `embed`, `query`.
-    pub fn search(&self, stage: &str, elapsed: Duration) {
-        self.0.searches.get_or_create(&named(stage)).observe(elapsed.as_secs_f64());
+    pub fn search(&self, stage: &'static str, elapsed: Duration) {
+        self.0.searches.get_or_create(&Stage { stage }).observe(elapsed.as_secs_f64());
     }
 
     /// An answer ended so: `done`, `stopped`, `failed`.
-    pub fn answer(&self, outcome: &str, elapsed: Duration) {
-        self.0.answers.get_or_create(&named(outcome)).inc();
+    pub fn answer(&self, outcome: &'static str, elapsed: Duration) {
+        self.0.answers.get_or_create(&Outcome::of(outcome)).inc();
         self.answer_stage("whole", elapsed);
     }
 
     /// A stage of an answer took so long: `sources`, `first_text`, `whole`.
-    pub fn answer_stage(&self, stage: &str, elapsed: Duration) {
-        self.0.answer_stages.get_or_create(&named(stage)).observe(elapsed.as_secs_f64());
+    pub fn answer_stage(&self, stage: &'static str, elapsed: Duration) {
+        self.0.answer_stages.get_or_create(&Stage { stage }).observe(elapsed.as_secs_f64());
     }
 
-    /// A request to the embedding model ended so: `ok`, or a category of errors.
-    pub fn model_call(&self, outcome: &str, elapsed: Duration) {
-        self.0.model_calls.get_or_create(&named(outcome)).inc();
-        self.0.model_seconds.observe(elapsed.as_secs_f64());
+    /// A request to a model begins: `embedding` or `chat`.
+    #[must_use]
+    pub fn model_call(&self, model: &'static str) -> ModelCall {
+        ModelCall::new(self.clone(), model)
     }
 
-    /// So many tenants' databases are connected.
-    pub fn open_pools(&self, count: u64) {
-        self.0.open_pools.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// A request to a model ended so: `ok`, `abandoned`, or a category of errors.
+    fn model_called(&self, model: &'static str, outcome: &'static str, started: Instant) {
+        self.0.model_calls.get_or_create(&ModelOutcome { model, outcome }).inc();
+        let seconds = started.elapsed().as_secs_f64();
+        self.0.model_seconds.get_or_create(&ModelLabel { model }).observe(seconds);
     }
 
     /// A browser listens for changes, until what is returned is dropped.
     #[must_use]
     pub fn stream(&self) -> Listening {
-        self.0.streams.inc();
-        Listening(self.0.streams.clone())
+        Listening::new(&self.0.streams)
     }
-}
 
-/// A browser that listens.
-#[derive(Debug)]
-pub struct Listening(Gauge);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.0.dec();
+    /// A job of this kind is worked on, until what is returned is dropped.
+    #[must_use]
+    pub fn job(&self, kind: &'static str) -> Running {
+        self.0.work.begin(kind)
     }
-}
-
-fn named(name: &str) -> Named {
-    Named { name: name.to_owned() }
 }

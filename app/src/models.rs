@@ -200,15 +200,14 @@ impl Embeddings {
     }
 
     async fn attempt(&self, texts: &[String], patience: Duration) -> Result<Vec<Vec<f32>>, Fault> {
-        let started = Instant::now();
+        let call = self.0.metrics.model_call("embedding");
         let asked = tokio::time::timeout(patience, self.0.client.ask(texts)).await;
         let outcome = asked.unwrap_or_else(|_| {
             let words =
                 format!("no answer within {} s (--embedding-seconds)", patience.as_secs_f64());
             Err(Error::Unavailable(words).into())
         });
-        let name = outcome.as_ref().err().map_or("ok", |fault| fault.error.category());
-        self.0.metrics.model_call(name, started.elapsed());
+        call.ended(outcome.as_ref().err().map_or("ok", |fault| fault.error.category()));
         outcome
     }
 }

@@ -172,6 +172,26 @@ impl Tenants {
         }
     }
 
+    /// How many tenants are in which phase, as the cluster tells it.
+    #[must_use]
+    pub fn phases(&self) -> [(&'static str, i64); 4] {
+        let (mut ready, mut preparing, mut upgrading, mut deleting) = (0, 0, 0, 0);
+        for object in self.directory.all().iter().filter(|object| tenant_of(object).is_some()) {
+            match directory::state(object) {
+                TenantState::Ready { dimensions: _ } => ready += 1,
+                TenantState::Preparing(_) | TenantState::Missing => preparing += 1,
+                TenantState::Upgrading => upgrading += 1,
+                TenantState::Deleting | TenantState::Gone => deleting += 1,
+            }
+        }
+        [
+            ("ready", ready),
+            ("preparing", preparing),
+            ("upgrading", upgrading),
+            ("deleting", deleting),
+        ]
+    }
+
     fn uids(&self) -> MutexGuard<'_, HashMap<Uuid, String>> {
         self.uids.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -269,7 +269,12 @@ async fn steps(
             Ok(outcome) => {
                 learn(ctx, subject, observed, &step, outcome);
             }
-            Err(error) => return End::Failed(error),
+            Err(error) => {
+                if matches!(step, Step::Migrate) {
+                    ctx.metrics.migration_failed(error.category());
+                }
+                return End::Failed(error);
+            }
         }
     }
     End::Failed(Error::Incomplete("the pass turns in circles: please report this".to_owned()))

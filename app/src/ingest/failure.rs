@@ -50,6 +50,26 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Every code.
+    pub const CODES: [&str; 16] = [
+        "not_pdf",
+        "encrypted",
+        "damaged",
+        "empty",
+        "no_text",
+        "too_many_pages",
+        "too_complex",
+        "model_mismatch",
+        "model_refused",
+        "model_unavailable",
+        "database_unavailable",
+        "database_gone",
+        "files_unavailable",
+        "file_missing",
+        "interrupted",
+        "cancelled",
+    ];
+
     /// A name from a fixed set.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -149,6 +169,7 @@ mod tests {
         ];
         let codes: std::collections::BTreeSet<_> = all.iter().map(Failure::code).collect();
         assert_eq!(codes.len(), all.len());
+        assert_eq!(codes, Failure::CODES.into());
         for failure in all {
             let words = failure.words();
             assert!(words.ends_with('.') && words.matches(". ").count() >= 1, "{words}");

@@ -45,7 +45,13 @@ pub async fn commit(
     finish(&mut held, document, (pages, passages), model).await.map_err(Trouble::main)?;
     queue::done(&mut held, job).await.map_err(Trouble::main)?;
     held.commit().await.map_err(Trouble::main)?;
-    for (stage, time) in [("reading", reading), ("embedding", embedding), ("storing", storing)] {
+    let stages = [
+        ("waiting", job.waited),
+        ("reading", reading),
+        ("embedding", embedding),
+        ("storing", storing),
+    ];
+    for (stage, time) in stages {
         app.metrics.ingest_stage(stage, time);
     }
     app.metrics.ingest_finished("ready");

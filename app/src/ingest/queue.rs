@@ -27,6 +27,21 @@ pub enum Kind {
     DeleteTenant,
 }
 
+impl Kind {
+    /// Every kind's name.
+    pub const NAMES: [&str; 3] = ["ingest", "delete_document", "delete_tenant"];
+
+    /// As it is called in the table.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest(_) => "ingest",
+            Self::DeleteDocument(_) => "delete_document",
+            Self::DeleteTenant => "delete_tenant",
+        }
+    }
+}
+
 /// A job in hand.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -38,12 +53,14 @@ pub struct Job {
     pub tenant: Uuid,
     /// Which attempt this is, from 1.
     pub attempt: i32,
+    /// How long ago it was put into the queue, when this attempt began.
+    pub waited: Duration,
     /// Who works on it: somebody else for each attempt.
     pub worker: Uuid,
 }
 
-/// A row of `jobs`: id, kind, tenant, document, attempts.
-type Row = (i64, String, Uuid, Option<Uuid>, i32);
+/// A row of `jobs`: id, kind, tenant, document, attempts, age in seconds.
+type Row = (i64, String, Uuid, Option<Uuid>, i32, f64);
 
 /// The next job that may be worked on, if there is one. A document is not removed while somebody works on it. Only the kinds
 /// that this version knows are taken: others are a newer version's, and are left to it. A tenant's ingests in hand are bounded;
@@ -71,7 +88,8 @@ const CLAIM: &str = "
     update jobs
     set worker = $1, leased_until = now() + make_interval(secs => $2), attempts = attempts + 1
     from next where jobs.id = next.id
-    returning jobs.id, jobs.kind, jobs.tenant_id, jobs.document_id, jobs.attempts";
+    returning jobs.id, jobs.kind, jobs.tenant_id, jobs.document_id, jobs.attempts,
+        extract(epoch from now() - jobs.created_at)::float8";
 
 /// Takes the next job, where at most so many ingests of one tenant run at the same time.
 ///
@@ -85,7 +103,7 @@ pub async fn claim(db: &PgPool, ingests: u32) -> sqlx::Result<Option<Job>> {
         .bind(i64::from(ingests))
         .fetch_optional(db)
         .await?;
-    Ok(row.and_then(|(id, kind, tenant, document, attempt)| {
+    Ok(row.and_then(|(id, kind, tenant, document, attempt, age)| {
         let kind = match (kind.as_str(), document) {
             ("ingest", Some(document)) => Kind::Ingest(document),
             ("delete_document", Some(document)) => Kind::DeleteDocument(document),
@@ -93,7 +111,8 @@ pub async fn claim(db: &PgPool, ingests: u32) -> sqlx::Result<Option<Job>> {
             // The statement takes no other, and the schema allows none.
             _ => return None,
         };
-        Some(Job { id, kind, tenant, attempt, worker })
+        let waited = Duration::try_from_secs_f64(age).unwrap_or_default();
+        Some(Job { id, kind, tenant, attempt, waited, worker })
     }))
 }
 
@@ -109,6 +128,34 @@ pub async fn next_due(db: &PgPool) -> sqlx::Result<Option<Duration>> {
     .fetch_one(db)
     .await?;
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+}
+
+/// The jobs of one kind, over all processes.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Depth {
+    /// Its name.
+    pub kind: String,
+    /// Jobs that nobody works on, those that are to be tried again later included.
+    pub waiting: i64,
+    /// Jobs that somebody works on.
+    pub running: i64,
+    /// Age in seconds of the oldest that waits.
+    pub oldest: Option<f64>,
+}
+
+/// How long the queue is; a kind without jobs is left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn depth(db: &PgPool) -> sqlx::Result<Vec<Depth>> {
+    sqlx::query_as(
+        "select kind, count(*) filter (where not held) as waiting, count(*) filter (where held) as running,
+             extract(epoch from now() - min(created_at) filter (where not held))::float8 as oldest
+         from (select kind, created_at, coalesce(leased_until > now(), false) as held from jobs) as jobs
+         group by kind",
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// What a look at the job in hand says.

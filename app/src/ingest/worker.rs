@@ -129,6 +129,7 @@ enum Stop {
 
 /// One attempt at one job.
 async fn one(app: &App, job: &Job, stopping: &mut watch::Receiver<bool>) {
+    let _running = app.metrics.job(job.kind.name());
     let attempt = tokio::select! {
         biased;
         _ = stopping.wait_for(|stop| *stop) => Err(Stop::Process),

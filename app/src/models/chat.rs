@@ -14,7 +14,10 @@ use super::{
     Error,
     transport::{Address, Body, Transport, fault},
 };
-use crate::args::ChatArgs;
+use crate::{
+    args::ChatArgs,
+    metrics::{Metrics, ModelCall},
+};
 
 /// Who says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -72,6 +75,7 @@ struct Inner {
     client: async_openai::Client<Address>,
     model: String,
     permits: Arc<Semaphore>,
+    metrics: Metrics,
 }
 
 /// An answer that is being written.
@@ -79,6 +83,7 @@ pub struct Answering {
     stream: Pin<Box<dyn Stream<Item = Result<Chunk, async_openai::error::OpenAIError>> + Send>>,
     /// Why it ended, where that came together with its last words.
     end: Option<Finish>,
+    call: Option<ModelCall>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -108,7 +113,7 @@ impl ChatModel {
     ///
     /// # Errors
     /// Text that names the flag.
-    pub fn new(args: &ChatArgs) -> Result<Option<Self>, String> {
+    pub fn new(args: &ChatArgs, metrics: Metrics) -> Result<Option<Self>, String> {
         let (Some(url), Some(model)) = (&args.chat_url, &args.chat_model) else {
             return Ok(None);
         };
@@ -117,6 +122,7 @@ impl ChatModel {
             client: Transport::client(address, Body::Events)?,
             model: model.clone(),
             permits: Arc::new(Semaphore::new(args.chat_concurrency as usize)),
+            metrics,
         }))))
     }
 
@@ -138,12 +144,16 @@ impl ChatModel {
     ) -> Result<String, Error> {
         let asking = async {
             let _permit = self.permit().await;
+            let call = self.0.metrics.model_call("chat");
             let request = self.request(messages, most_tokens, false);
-            let answer: Chunk =
-                self.0.client.chat().create_byot(request).await.map_err(|e| fault(e).error)?;
-            let first = answer.choices.unwrap_or_default().into_iter().next();
-            let text = first.and_then(|choice| choice.message?.content);
-            text.ok_or_else(|| Error::Refused("it gave no answer".to_owned()))
+            let answer = self.0.client.chat().create_byot(request).await;
+            let text = answer.map_err(|e| fault(e).error).and_then(|answer: Chunk| {
+                let first = answer.choices.unwrap_or_default().into_iter().next();
+                let text = first.and_then(|choice| choice.message?.content);
+                text.ok_or_else(|| Error::Refused("it gave no answer".to_owned()))
+            });
+            call.ended(outcome(&text));
+            text
         };
         let late = |_| Error::Unavailable(format!("no answer within {} s", patience.as_secs_f64()));
         tokio::time::timeout(patience, asking).await.map_err(late)?
@@ -155,10 +165,16 @@ impl ChatModel {
     /// When the model does not begin to answer.
     pub async fn stream(&self, messages: &[Message], most_tokens: u32) -> Result<Answering, Error> {
         let permit = self.permit().await;
+        let call = self.0.metrics.model_call("chat");
         let request = self.request(messages, most_tokens, true);
         let stream = self.0.client.chat().create_stream_byot(request).await;
-        let stream = stream.map_err(|e| fault(e).error)?;
-        Ok(Answering { stream, end: None, _permit: permit })
+        match stream.map_err(|e| fault(e).error) {
+            Ok(stream) => Ok(Answering { stream, end: None, call: Some(call), _permit: permit }),
+            Err(error) => {
+                call.ended(error.category());
+                Err(error)
+            }
+        }
     }
 
     /// The semaphore is never closed, so there is always one.
@@ -190,6 +206,16 @@ impl Answering {
     /// # Errors
     /// When the answer breaks off.
     pub async fn next(&mut self) -> Result<Piece, Error> {
+        let piece = self.piece().await;
+        if !matches!(piece, Ok(Piece::Text(_)))
+            && let Some(call) = self.call.take()
+        {
+            call.ended(outcome(&piece));
+        }
+        piece
+    }
+
+    async fn piece(&mut self) -> Result<Piece, Error> {
         if let Some(end) = self.end.take() {
             return Ok(Piece::End(end));
         }
@@ -218,4 +244,8 @@ impl Answering {
             }
         }
     }
+}
+
+fn outcome<T>(result: &Result<T, Error>) -> &'static str {
+    result.as_ref().err().map_or("ok", Error::category)
 }

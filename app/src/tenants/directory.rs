@@ -45,6 +45,10 @@ impl Directory {
         self.store.get(&ObjectRef::new(&object_name(tenant)).within(&self.namespace))
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<VectorTenant>> {
+        self.store.state()
+    }
+
     pub(super) fn changes(&self) -> broadcast::Receiver<Uuid> {
         self.changes.subscribe()
     }

@@ -149,7 +149,7 @@ impl Bench<'_, '_> {
 
     async fn stages(&self) -> Result<Stages> {
         let stage = async |name: &str| {
-            let series = format!("tenantry_app_ingest_stage_seconds_sum{{name=\"{name}\"}}");
+            let series = format!("tenantry_app_ingest_stage_seconds_sum{{stage=\"{name}\"}}");
             metric(&self.world.http, &self.app, &series).await
         };
         Ok(Stages {
