@@ -1,7 +1,7 @@
 # Each line calls a tool; what they do is in tests/stack.
 STACK = cargo run --package stack --
 
-.PHONY: demo test bench eval ci generate
+.PHONY: demo test bench eval ci generate images release
 demo: ## The main job, told aloud; ONCE=1 ends it after the walk.
 	@$(STACK) demo
 test: ## Every test, unattended; the last line counts them.
@@ -11,7 +11,13 @@ bench: ## Measurements of a release build.
 ci: ## Lints, licences, generated files, tests: what must pass before a merge.
 	@$(STACK) ci
 generate: ## Files that are generated from the code.
-	@mkdir -p target && cargo run --quiet --package crds --bin crdgen > target/vectortenants.yaml && mv target/vectortenants.yaml crds/
+	@cargo build --quiet --package crds --bin crdgen && mkdir -p target/generated
+	@target/debug/crdgen > target/generated/vectortenants.yaml && target/debug/crdgen reference > target/generated/api.md
+	@cp target/generated/vectortenants.yaml crds/ && cp target/generated/vectortenants.yaml charts/tenantry/files/ && cp target/generated/api.md docs/
+images: ## The container images, built with whatever is here, checked, with what is in them; into target/images.
+	@$(STACK) images
+release: ## Chart, images, CRD, lists of what is in them and checksums; into dist.
+	@$(STACK) release
 eval: ## The quality of retrieval, measured; writes the table of docs/retrieval.md.
 	@cargo build --quiet --bins -p app -p operator -p neon-emulator
 	@EVAL_WRITE=1 cargo test --quiet -p acceptance --test acceptance app::retrieval -- --nocapture

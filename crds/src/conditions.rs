@@ -9,33 +9,46 @@ use std::fmt;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// What a condition speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConditionType {
-    /// The Secret's connection leads to a database with the tenant schema, now.
-    Ready,
-    /// The operator is at work, or waits for something that passes by itself.
-    Reconciling,
-    /// A person must act; the message says how.
-    Stalled,
-    /// The Neon project exists and its operations are done.
-    ProjectReady,
-    /// The newest tenant migration is applied.
-    SchemaReady,
-    /// The Secret holds the connection.
-    SecretReady,
+/// An enum whose variants can be listed and say what they mean: their documentation is read by programs too.
+macro_rules! documented {
+    ($(#[$outer:meta])* pub enum $name:ident { $($(#[doc = $meaning:literal])+ $variant:ident,)+ }) => {
+        $(#[$outer])*
+        pub enum $name {
+            $($(#[doc = $meaning])+ $variant,)+
+        }
+
+        impl $name {
+            /// Every one, in the order in which they are declared.
+            pub const ALL: [Self; [$(Self::$variant),+].len()] = [$(Self::$variant),+];
+
+            /// What it means, for people.
+            #[must_use]
+            pub fn meaning(self) -> String {
+                match self {
+                    $(Self::$variant => [$($meaning),+].map(str::trim).join(" "),)+
+                }
+            }
+        }
+    };
 }
 
-impl ConditionType {
-    /// Every type, in the order in which a status lists them.
-    pub const ALL: [Self; 6] = [
-        Self::Ready,
-        Self::Reconciling,
-        Self::Stalled,
-        Self::ProjectReady,
-        Self::SchemaReady,
-        Self::SecretReady,
-    ];
+documented! {
+    /// What a condition speaks of; listed in the order in which a status shows them.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ConditionType {
+        /// The Secret's connection leads to a database with the tenant schema, now.
+        Ready,
+        /// The operator is at work, or waits for something that passes by itself.
+        Reconciling,
+        /// A person must act; the message says how.
+        Stalled,
+        /// The Neon project exists and its operations are done.
+        ProjectReady,
+        /// The newest tenant migration is applied.
+        SchemaReady,
+        /// The Secret holds the connection.
+        SecretReady,
+    }
 }
 
 impl fmt::Display for ConditionType {
@@ -44,65 +57,116 @@ impl fmt::Display for ConditionType {
     }
 }
 
-/// Why a condition has its status, in one CamelCase word. The set is bounded: reasons are metric labels too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// All is as declared.
-    Ready,
-    /// Nothing is left to do.
-    Settled,
-    /// Not begun yet: an earlier step comes first.
-    Pending,
-    /// The spec asks to leave the tenant alone.
-    Paused,
-    /// The project is being created or taken over.
-    CreatingProject,
-    /// A creation was asked for and its outcome is not known yet.
-    CreationUncertain,
-    /// Neon is still working on the project.
-    OperationsRunning,
-    /// Changed settings are being applied.
-    ApplyingSettings,
-    /// Tenant migrations are being applied.
-    Migrating,
-    /// A tenant migration waits for a lock that somebody else holds.
-    MigrationBlocked,
-    /// A tenant migration failed.
-    MigrationFailed,
-    /// The database's schema is newer than, or differs from, the operator's migrations.
-    SchemaMismatch,
-    /// The Secret is being written.
-    WritingSecret,
-    /// A Secret of that name exists and is not the operator's.
-    SecretConflict,
-    /// The spec holds a value that cannot be carried out.
-    InvalidSpec,
-    /// The project that this tenant had is gone from Neon.
-    ProjectMissing,
-    /// Several projects answer to this tenant's name, or one that is not its own.
-    ProjectAmbiguous,
-    /// The project named by the adoption annotation cannot be taken over.
-    AdoptionRefused,
-    /// Neon does not accept the API key.
-    NeonUnauthorized,
-    /// A plan limit is reached.
-    NeonLimitReached,
-    /// Neon refused the request.
-    NeonRefused,
-    /// Neon asks for fewer requests.
-    NeonRateLimited,
-    /// Neon cannot be reached or answers with errors.
-    NeonUnavailable,
-    /// A Neon operation failed.
-    OperationFailed,
-    /// The database cannot be reached or refuses the log-in.
-    DatabaseUnavailable,
-    /// The Kubernetes API refused or failed.
-    KubernetesError,
-    /// The project is being deleted.
-    Deleting,
-    /// Neon refuses to delete the project.
-    DeletionRefused,
+documented! {
+    /// Why a condition has its status, in one CamelCase word. The set is bounded: reasons are metric labels too.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Reason {
+        /// All is as declared.
+        Ready,
+        /// Nothing is left to do.
+        Settled,
+        /// Not begun yet: an earlier step comes first.
+        Pending,
+        /// The spec asks to leave the tenant alone.
+        Paused,
+        /// The project is being created or taken over.
+        CreatingProject,
+        /// A creation was asked for and its outcome is not known yet.
+        CreationUncertain,
+        /// Neon is still working on the project.
+        OperationsRunning,
+        /// Changed settings are being applied.
+        ApplyingSettings,
+        /// Tenant migrations are being applied.
+        Migrating,
+        /// A tenant migration waits for a lock that somebody else holds.
+        MigrationBlocked,
+        /// A tenant migration failed.
+        MigrationFailed,
+        /// The database's schema is newer than, or differs from, the operator's migrations.
+        SchemaMismatch,
+        /// The Secret is being written.
+        WritingSecret,
+        /// A Secret of that name exists and is not the operator's.
+        SecretConflict,
+        /// The spec holds a value that cannot be carried out.
+        InvalidSpec,
+        /// The project that this tenant had is gone from Neon.
+        ProjectMissing,
+        /// Several projects answer to this tenant's name, or one that is not its own.
+        ProjectAmbiguous,
+        /// The project named by the adoption annotation cannot be taken over.
+        AdoptionRefused,
+        /// Neon does not accept the API key.
+        NeonUnauthorized,
+        /// A plan limit is reached.
+        NeonLimitReached,
+        /// Neon refused the request.
+        NeonRefused,
+        /// Neon asks for fewer requests.
+        NeonRateLimited,
+        /// Neon cannot be reached or answers with errors.
+        NeonUnavailable,
+        /// A Neon operation failed.
+        OperationFailed,
+        /// The database cannot be reached or refuses the log-in.
+        DatabaseUnavailable,
+        /// The Kubernetes API refused or failed.
+        KubernetesError,
+        /// The project is being deleted.
+        Deleting,
+        /// Neon refuses to delete the project.
+        DeletionRefused,
+    }
+}
+
+/// What a reason asks for, and of whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// Nothing is to be done.
+    None,
+    /// The operator is at work.
+    Work,
+    /// Something hinders the operator and passes by itself.
+    Trouble,
+    /// A person must act.
+    Person,
+}
+
+impl Reason {
+    /// How a tenant that shows this reason stands. Two of them have an unusual form that needs a person: a certificate that is not
+    /// trusted (`DatabaseUnavailable`), a write that the API server calls invalid (`KubernetesError`).
+    #[must_use]
+    pub const fn attention(self) -> Attention {
+        match self {
+            Self::Ready | Self::Settled | Self::Paused => Attention::None,
+            Self::Pending
+            | Self::CreatingProject
+            | Self::OperationsRunning
+            | Self::ApplyingSettings
+            | Self::Migrating
+            | Self::WritingSecret
+            | Self::Deleting => Attention::Work,
+            Self::CreationUncertain
+            | Self::MigrationBlocked
+            | Self::NeonRateLimited
+            | Self::NeonUnavailable
+            | Self::DatabaseUnavailable
+            | Self::KubernetesError => Attention::Trouble,
+            Self::MigrationFailed
+            | Self::SchemaMismatch
+            | Self::SecretConflict
+            | Self::InvalidSpec
+            | Self::ProjectMissing
+            | Self::ProjectAmbiguous
+            | Self::AdoptionRefused
+            | Self::NeonUnauthorized
+            | Self::NeonLimitReached
+            | Self::NeonRefused
+            | Self::OperationFailed
+            | Self::DeletionRefused => Attention::Person,
+        }
+    }
 }
 
 impl fmt::Display for Reason {

@@ -6,11 +6,13 @@
 
 mod conditions;
 mod definition;
+mod reference;
 #[expect(unreachable_pub, reason = "KubeSchema repeats each struct inside a function")]
 mod vector_tenant;
 
-pub use conditions::{ConditionType, Reason, condition, find, is_true, set};
+pub use conditions::{Attention, ConditionType, Reason, condition, find, is_true, set};
 pub use definition::{custom_resource_definition, yaml};
+pub use reference::reference;
 pub use vector_tenant::{
     Autoscaling, Binding, CreationIntent, DeletionPolicy, LiveSettings, SecretTemplate, Vector,
     VectorTenant, VectorTenantSpec, VectorTenantStatus,

@@ -5,7 +5,9 @@
 mod bench;
 mod ci;
 mod demo;
+pub mod images;
 mod narrator;
+mod release;
 mod results;
 mod test;
 
@@ -22,6 +24,8 @@ use crate::{Stack, say, signals};
 pub use bench::bench;
 pub use ci::ci;
 pub use demo::demo;
+pub use images::images;
+pub use release::release;
 pub use test::test;
 
 /// Flags that every command takes.

@@ -2,11 +2,14 @@
 //!
 //! In: the checkout's pins (go.mod files, lock files, checksums). Out: paths of programs. Found first, downloaded or built last,
 //! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system (but
-//! for root's browser, see `chromium`).
+//! for root's browser and image builder, see `chromium` and `buildah`).
 
 mod apt;
+mod buildah;
+mod cargo_program;
 mod chromium;
 mod go;
+mod image_base;
 mod libraries;
 mod models;
 mod packages;
@@ -20,8 +23,11 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+pub use buildah::buildah;
+pub use cargo_program::cargo_program;
 pub use chromium::chromium;
 pub use go::KubeTools;
+pub use image_base::{ImageBase, image_base};
 pub use models::{Chat, Models};
 pub use packages::{npm, pip};
 pub use pgbouncer::PgBouncer;
@@ -104,7 +110,7 @@ pub fn go_program(name: &str) -> Result<PathBuf> {
 
 /// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack, the name of a
 /// folder of tests/tools for what that pins, `packages` is taken last and for a single folder.
-fn lock(name: &str) -> Result<File> {
+pub(crate) fn lock(name: &str) -> Result<File> {
     let file = File::create(paths::cache()?.join(format!("{name}.lock")))?;
     if file.try_lock().is_err() {
         crate::say::while_doing("waiting for another installation", || file.lock())?;

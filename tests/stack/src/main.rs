@@ -40,6 +40,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Build and check the operator's and the app's image.
+    Images(commands::images::Flags),
+    /// All that a release consists of: chart, images, CRD, lists of what is in them, checksums.
+    Release {
+        /// Folder for it; what is in it is removed.
+        #[arg(long, default_value = "dist")]
+        output: std::path::PathBuf,
+    },
     /// Everything that must pass before a merge: lints, licences, generated files, tests.
     Ci,
 }
@@ -52,6 +60,8 @@ fn main() -> ExitCode {
         Command::Demo { once } => commands::demo(&args.common, once),
         Command::Test { words } => commands::test(&args.common, &words),
         Command::Bench { words } => commands::bench(&args.common, &words),
+        Command::Images(flags) => commands::images(&args.common, &flags),
+        Command::Release { output } => commands::release(&args.common, &output),
         Command::Ci => commands::ci(&args.common),
     });
     if signals::stopping() {

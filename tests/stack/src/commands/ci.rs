@@ -4,7 +4,6 @@
 //! others from running, so one run shows all that is wrong. Skipped tests fail it unless TENANTRY_ALLOW_SKIPS is set.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::thread;
 
@@ -86,7 +85,7 @@ fn documentation() -> Result<()> {
 
 /// Licences, duplicate and banned crates, sources; advisories too where their database can be fetched.
 fn deny() -> Result<()> {
-    let program = cargo_deny()?;
+    let program = install::cargo_program("cargo-deny", CARGO_DENY, &["--no-default-features"])?;
     let deny = |what: &str, checks: &[&str]| {
         let mut command = Command::new(&program);
         command.args(["--all-features", "check"]).args(checks).current_dir(paths::checkout());
@@ -110,39 +109,22 @@ fn cannot_fetch(text: &str) -> bool {
         .any(|words| text.contains(words))
 }
 
-/// The pinned version: on PATH, in the cache, else built.
-fn cargo_deny() -> Result<PathBuf> {
-    let right = |program: &PathBuf| {
-        let version = tool::output(Command::new(program).arg("--version"));
-        version.is_ok_and(|text| text.trim().ends_with(CARGO_DENY))
-    };
-    if let Some(found) = paths::on_path("cargo-deny").filter(right) {
-        return Ok(found);
-    }
-    let root = paths::cache_folder("tools")?.join(format!("cargo-deny-{CARGO_DENY}"));
-    let program = root.join("bin/cargo-deny");
-    if !right(&program) {
-        let package = format!("cargo-deny@{CARGO_DENY}");
-        let mut build =
-            command(&["install", "--locked", "--no-default-features", &package, "--root"])?;
-        // Half the build time of the release profile; it runs for a second.
-        build.arg(&root).args(["--profile", "dev"]).env("CARGO_PROFILE_DEV_DEBUG", "0");
-        tool::run("building cargo-deny", &build)?;
-    }
-    Ok(program)
-}
-
 /// What the code generates is what is committed. The tests have built the generator.
 fn generated_files() -> Result<()> {
-    let made = tool::output(&mut Command::new(paths::binary("crdgen")?))?;
-    let file = paths::checkout().join("crds/vectortenants.yaml");
-    let committed =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    ensure!(
-        made == committed,
-        "{} is not what the code generates: run `make generate`",
-        file.display()
-    );
+    let crdgen = paths::binary("crdgen")?;
+    let made = |words: &[&str]| tool::output(Command::new(&crdgen).args(words));
+    let (definition, reference) = (made(&[])?, made(&["reference"])?);
+    let files = [
+        ("crds/vectortenants.yaml", &definition),
+        ("charts/tenantry/files/vectortenants.yaml", &definition),
+        ("docs/api.md", &reference),
+    ];
+    for (name, made) in files {
+        let file = paths::checkout().join(name);
+        let committed =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        ensure!(*made == committed, "{name} is not what the code generates: run `make generate`");
+    }
     Ok(())
 }
 

@@ -13,20 +13,24 @@ use crate::{paths, tool};
 
 /// Downloads one of `names` (packages are renamed between releases; the first that exists wins) and unpacks it into `root`.
 pub(super) fn unpack(names: &[&str], root: &Path) -> Result<()> {
-    super::require("apt-get", "only Debian and its relatives have it")?;
     super::require("dpkg", "only Debian and its relatives have it")?;
+    let package = package(names)?;
+    fs::create_dir_all(root)?;
+    let mut dpkg = Command::new("dpkg");
+    dpkg.arg("-x").arg(package).arg(root);
+    tool::output(&mut dpkg).map(drop)
+}
+
+/// Downloads one of `names` into the cache and gives its file.
+pub(super) fn package(names: &[&str]) -> Result<std::path::PathBuf> {
+    super::require("apt-get", "only Debian and its relatives have it")?;
     let folder = paths::cache_folder("debs")?;
     let mut result = download(names, &folder, &[]);
     if result.is_err() {
         let private = private_lists()?;
         result = download(names, &folder, &private);
     }
-    let package = result
-        .with_context(|| format!("cannot download the Debian package {}", names.join(" or ")))?;
-    fs::create_dir_all(root)?;
-    let mut dpkg = Command::new("dpkg");
-    dpkg.arg("-x").arg(package).arg(root);
-    tool::output(&mut dpkg).map(drop)
+    result.with_context(|| format!("cannot download the Debian package {}", names.join(" or ")))
 }
 
 /// Downloads a package with everything that it needs and the machine lacks, and unpacks all of it into `root`.
