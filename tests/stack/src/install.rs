@@ -15,6 +15,7 @@ mod models;
 mod packages;
 mod pgbouncer;
 mod postgres;
+mod prometheus;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use models::{Chat, Models};
 pub use packages::{npm, pip};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PgTree;
+pub use prometheus::{Prometheus, prometheus};
 
 use crate::options::{Cluster, Options};
 use crate::{paths, tool};
