@@ -141,6 +141,15 @@ app.kubernetes.io/part-of: tenantry
 {{- toYaml (merge (dict "httpGet" (dict "path" .path "port" "metrics")) .probe) -}}
 {{- end -}}
 
+{{/* How pods are replaced. Not Recreate: the API server keeps the fields of a rolling update that it has filled in, so that a change
+between the two types is refused. */}}
+{{- define "tenantry.replace" -}}
+type: RollingUpdate
+rollingUpdate:
+  maxUnavailable: {{ ternary 1 0 .oldFirst }}
+  maxSurge: {{ ternary 0 1 .oldFirst }}
+{{- end -}}
+
 {{/* Volume and mount of the certificate authority for tenant databases. */}}
 {{- define "tenantry.hasCa" -}}
 {{- if or .Values.tenantDatabases.ca.existingSecret .Values.tenantDatabases.ca.existingConfigMap }}true{{ end -}}

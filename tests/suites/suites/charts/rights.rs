@@ -1,0 +1,124 @@
+//! What each account may do, and no more.
+//!
+//! In: three installations, `kubectl auth can-i --list` as each account in its own, a tenants' and an unrelated namespace. Out: exactly
+//! what rights-*.txt beside this file say, and those are read in review. What every account of a cluster may do is left out.
+//! RIGHTS_WRITE=1 writes the files anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::lab::{Lab, NEON, chart_arg, lab};
+
+/// Every namespace that a case names.
+struct Case {
+    name: &'static str,
+    sets: &'static [&'static str],
+    accounts: &'static [&'static str],
+    tenants: &'static str,
+    unrelated: &'static str,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "default",
+        sets: &[],
+        accounts: &["operator"],
+        tenants: "rights-default-tenants",
+        unrelated: "rights-default-other",
+    },
+    Case {
+        name: "namespaces",
+        sets: &["operator.namespaces={rights-a,rights-b}"],
+        accounts: &["operator"],
+        tenants: "rights-b",
+        unrelated: "rights-c",
+    },
+    Case {
+        name: "app",
+        sets: &[
+            "app.enabled=true,app.publicUrl=https://chat.example.com,app.database.existingSecret=db",
+            "app.oidc.issuer=https://id.example.com,app.oidc.clientId=chat",
+            "app.tenantsNamespace=rights-people,operator.namespaces={rights-people}",
+        ],
+        accounts: &["operator", "app"],
+        tenants: "rights-people",
+        unrelated: "rights-strangers",
+    },
+];
+
+#[tokio::test]
+async fn accounts_may_do_what_is_written_and_no_more() -> Result<()> {
+    let lab = lab()?;
+    for case in &CASES {
+        let (release, home) = (case.name, format!("rights-{}-home", case.name));
+        let spaces = [home.as_str(), case.tenants, case.unrelated, "rights-a", "rights-b"];
+        // The app's own chart makes its tenants' namespace.
+        let spaces: Vec<&str> =
+            spaces.into_iter().filter(|space| *space != "rights-people").collect();
+        lab.namespaces(&spaces).await?;
+        let chart = chart_arg();
+        let mut args =
+            vec!["install", release, &chart, "--set", "crds.install=false", "--set", NEON];
+        for set in case.sets {
+            args.extend(["--set", set]);
+        }
+        lab.helm_says(&home, &args).await?;
+        let found = listing(lab, case, &home).await;
+        lab.helm_says(&home, &["uninstall", release]).await?;
+        compare(case.name, &found?)?;
+    }
+    Ok(())
+}
+
+/// The text of a case: a part for each account and namespace.
+async fn listing(lab: &Lab, case: &Case, home: &str) -> Result<String> {
+    let mut text = String::new();
+    for account in case.accounts {
+        let who = format!("system:serviceaccount:{home}:{}-tenantry-{account}", case.name);
+        let spaces =
+            [("its own", home), ("a tenants'", case.tenants), ("an unrelated", case.unrelated)];
+        for (what, space) in spaces {
+            // An account without any right shows what every account may do.
+            let nobody = format!("system:serviceaccount:{space}:nobody");
+            let usual = may(lab, &nobody, space).await?;
+            let more: BTreeSet<String> =
+                may(lab, &who, space).await?.difference(&usual).cloned().collect();
+            writeln!(text, "{account} in {what} namespace:")?;
+            for right in &more {
+                writeln!(text, "  {right}")?;
+            }
+            if more.is_empty() {
+                writeln!(text, "  nothing")?;
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Rows of `kubectl auth can-i --list`, the same however wide its columns are.
+async fn may(lab: &Lab, who: &str, space: &str) -> Result<BTreeSet<String>> {
+    let args = ["--namespace", space, "auth", "can-i", "--list", "--no-headers", "--as", who];
+    let said = lab.kubectl_says(&args).await?;
+    let squeezed = |row: &str| row.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rows: BTreeSet<String> = said.lines().map(squeezed).filter(|row| !row.is_empty()).collect();
+    ensure!(rows.iter().any(|row| row.contains("selfsubjectreviews")), "this is no list: {said}");
+    Ok(rows)
+}
+
+fn compare(name: &str, found: &str) -> Result<()> {
+    let folder = "tests/suites/suites/charts";
+    let file: PathBuf = stack::paths::checkout().join(folder).join(format!("rights-{name}.txt"));
+    if stack::options::is_set("RIGHTS_WRITE") {
+        return Ok(fs::write(&file, found)?);
+    }
+    let committed = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    ensure!(
+        found == committed,
+        "{folder}/rights-{name}.txt says otherwise. Found:\n{found}\nIf that is meant, run this test with RIGHTS_WRITE=1"
+    );
+    Ok(())
+}
