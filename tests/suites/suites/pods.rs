@@ -1,1 +1,0 @@
-//! The whole product as pods on a real node; `make e2e-pods` runs it.
