@@ -54,7 +54,7 @@ pub(super) fn remedy(reason: Reason) -> &'static str {
             "Correct the annotation or remove it; the message says what is wrong."
         }
         Reason::NeonUnauthorized => {
-            "Give the operator a key that Neon accepts (operations guide: rotate the Neon key)."
+            "Give the operator a key that Neon accepts: [operations.md](operations.md#rotate-the-neon-key)."
         }
         Reason::NeonLimitReached => "Raise the plan's limit, or delete projects that nobody needs.",
         Reason::NeonRefused => "The message holds Neon's words: correct what they name.",

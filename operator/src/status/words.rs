@@ -127,3 +127,57 @@ fn failure_words(error: &Error) -> String {
     };
     format!("{}{remedy}", error.describe())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crds::Attention;
+    use jiff::Timestamp;
+
+    /// docs/api.md says of each reason whether a person must act: the status must say the same.
+    #[test]
+    fn a_reason_asks_for_what_its_documentation_says() {
+        let words = || "x".to_owned();
+        let refusals = [
+            Refusal::SecretConflict { name: words() },
+            Refusal::ProjectMissing { project: words() },
+            Refusal::Ambiguous { projects: vec![words()] },
+            Refusal::NotOurs { project: words(), why: words() },
+            Refusal::AdoptionRefused { project: words(), why: words() },
+            Refusal::OperationFailed { what: words() },
+        ];
+        let waits = [
+            Waiting::Paused,
+            Waiting::Operations,
+            Waiting::CreationUncertain { until: Timestamp::UNIX_EPOCH },
+            Waiting::LookupIncomplete,
+            Waiting::Deletion,
+        ];
+        let errors = [
+            Error::Overtaken,
+            Error::Incomplete(words()),
+            crate::tenant_db::Error::Locked(words()).into(),
+            crate::tenant_db::Error::Mismatch(words()).into(),
+            crate::tenant_db::Error::Migration(words()).into(),
+        ];
+        let verdicts = refusals
+            .iter()
+            .map(Verdict::Refuses)
+            .chain(waits.iter().map(Verdict::Waits))
+            .chain(errors.iter().map(Verdict::Failed))
+            .chain([Verdict::Converged]);
+        for verdict in verdicts {
+            let Outlook { reconciling, stalled, reason, message: _ } = verdict.outlook();
+            let (works, person) = match reason.attention() {
+                Attention::None => (false, false),
+                Attention::Work | Attention::Trouble => (true, false),
+                Attention::Person => (false, true),
+            };
+            assert_eq!((reconciling, stalled), (works, person), "{reason}");
+        }
+        for reason in Reason::ALL {
+            let trouble = reason.attention() == Attention::Trouble;
+            assert_eq!(crate::status::is_trouble(&reason.to_string()), trouble, "{reason}");
+        }
+    }
+}

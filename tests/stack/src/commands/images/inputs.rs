@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
@@ -144,8 +145,11 @@ impl Inputs {
             fs::copy(file, &copy)?;
             if self.profile == Profile::Debug {
                 let mut strip = Command::new(install::require("strip", "it is part of binutils")?);
-                tool::output(strip.arg("--strip-debug").arg(copy))?;
+                tool::output(strip.arg("--strip-debug").arg(&copy))?;
             }
+            // Docker keeps the time of what it copies.
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(self.epoch());
+            fs::File::options().write(true).open(copy)?.set_modified(time)?;
         }
         Ok(())
     }
@@ -166,8 +170,10 @@ impl Inputs {
             ("REVISION", &self.commit.revision),
             ("CREATED", &self.created),
         ];
-        if self.binaries.is_some() {
-            variables.extend([("BINARIES", "prebuilt"), ("PREBUILT", "bin")]);
+        // Named in any case: some versions of buildah do not see the Dockerfile's own default where a stage is named by it.
+        match self.binaries {
+            Some(_) => variables.extend([("BINARIES", "prebuilt"), ("PREBUILT", "bin")]),
+            None => variables.push(("BINARIES", "compiled")),
         }
         let mut arguments =
             vec![format!("--file={}", dockerfile().display()), format!("--target={target}")];
