@@ -151,3 +151,23 @@
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* The Secrets that the app reads: each with its keys and what belongs into them. */}}
+{{- define "tenantry.app.secrets" -}}
+{{- $secrets := dict -}}
+{{- with .Values.app -}}
+{{- $all := list (list .database.existingSecret .database.key "postgresql://USER:PASSWORD@HOST/DATABASE") -}}
+{{- $all = append $all (list .oidc.existingSecret .oidc.key "YOUR_CLIENT_SECRET") -}}
+{{- $all = append $all (list .embedding.existingSecret .embedding.key "YOUR_EMBEDDING_KEY") -}}
+{{- if .chat.url }}{{ $all = append $all (list .chat.existingSecret .chat.key "YOUR_CHAT_KEY") }}{{ end -}}
+{{- if .files.s3.url -}}
+{{- $all = append $all (list .files.s3.existingSecret .files.s3.accessKeyIdKey "YOUR_ACCESS_KEY_ID") -}}
+{{- $all = append $all (list .files.s3.existingSecret .files.s3.secretAccessKeyKey "YOUR_SECRET_ACCESS_KEY") -}}
+{{- end -}}
+{{- range $all -}}
+{{- $name := index . 0 -}}
+{{- if $name }}{{ $_ := set $secrets $name (merge (default dict (get $secrets $name)) (dict (index . 1) (index . 2))) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $secrets -}}
+{{- end -}}

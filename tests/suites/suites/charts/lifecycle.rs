@@ -88,7 +88,7 @@ async fn install_upgrade_roll_back_uninstall_and_again() -> Result<()> {
         .kubectl_says(&["-n", HOME, "get", "vt", "acme", "-o", "jsonpath={.metadata.uid}"])
         .await?;
 
-    lab.helm_says(HOME, &["upgrade", "home", &next, "--reuse-values"]).await?;
+    lab.helm_says(HOME, &["upgrade", "home", &next, "--reset-then-reuse-values"]).await?;
     wait_for_note(lab, &folder, true).await?;
     kept(lab, &uid).await.context("after the upgrade")?;
 
