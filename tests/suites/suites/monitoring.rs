@@ -2,12 +2,13 @@
 //!
 //! [`rules`] the rules by themselves, [`dashboard`] the dashboard by itself, [`journey`] both of them against a real Prometheus
 //! that scrapes a real operator and a real app, [`docs`] what is written about all of it. [`expr`] reads names out of queries,
-//! [`exposition`] what a process exports, [`server`] starts Prometheus.
+//! [`exposition`] what a process exports, [`server`] starts Prometheus. [`faults`] what the metrics say when something is wrong.
 
 mod dashboard;
 mod docs;
 mod exposition;
 mod expr;
+mod faults;
 mod journey;
 mod rules;
 mod server;
