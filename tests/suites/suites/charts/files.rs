@@ -63,6 +63,14 @@ fn the_definition_in_the_chart_is_the_generated_one() -> Result<()> {
     Ok(())
 }
 
+/// The images' tag is the programs' version.
+#[test]
+fn the_chart_installs_the_programs_of_this_checkout() -> Result<()> {
+    let about: Value = serde_saphyr::from_str(&fs::read_to_string(chart().join("Chart.yaml"))?)?;
+    assert_eq!(about["appVersion"], env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_definition_that_is_rendered_is_the_generated_one() -> Result<()> {
     let text = rendered("r", "home", &chart().join("ci/default-values.yaml")).await?;

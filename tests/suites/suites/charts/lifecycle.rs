@@ -140,14 +140,42 @@ async fn upgrades_between_ways_of_replacing_pods_are_taken() -> Result<()> {
     let (app, s3, single) =
         (sets("app"), sets("s3"), "operator.replicas=1,operator.leaderElection.enabled=false");
     let common = ["--set", "crds.install=false,app.tenantsNamespace=replaced-tenants"];
-    let steps: [&[&str]; 5] =
-        [&["-f", &app], &["-f", &s3], &["-f", &app, "--set", single], &["-f", &app], &["-f", &s3]];
+    let auto = "app.autoscaling.enabled=true";
+    let steps: [&[&str]; 7] = [
+        &["-f", &app],
+        &["-f", &s3],
+        &["-f", &app, "--set", single],
+        &["-f", &app],
+        &["-f", &s3],
+        &["-f", &s3, "--set", auto],
+        &["-f", &s3, "--set", auto],
+    ];
+    let mut scaled = false;
     for step in steps {
         let mut args = vec!["upgrade", "--install", "replaced", &chart, "--create-namespace"];
         args.extend(common);
         args.extend(step);
         lab.helm_says("replaced", &args).await.with_context(|| format!("{step:?}"))?;
+        if step.contains(&auto) && !scaled {
+            scaled = true;
+            // As an autoscaler does. The next upgrade must neither fail over it nor take it back.
+            let scale =
+                ["-n", "replaced", "scale", "deployment/replaced-tenantry-app", "--replicas=4"];
+            lab.kubectl_says(&scale).await?;
+        }
     }
+    let replicas = [
+        "-n",
+        "replaced",
+        "get",
+        "deployment/replaced-tenantry-app",
+        "-o",
+        "jsonpath={.spec.replicas}",
+    ];
+    ensure!(
+        lab.kubectl_says(&replicas).await? == "4",
+        "an upgrade took the autoscaler's number back"
+    );
     let said = lab.helm_says("replaced", &["uninstall", "replaced"]).await?;
     ensure!(said.contains("replaced-tenants"), "the tenants' namespace was not kept: {said}");
     lab.kubectl_says(&["get", "namespace", "replaced-tenants"]).await.map(drop)
