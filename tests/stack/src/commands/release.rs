@@ -21,8 +21,11 @@ const SUMS: &str = "SHA256SUMS";
 pub fn release(common: &Common, output: &Path) -> Result<ExitCode> {
     let output = paths::checkout().join(output);
     let commit = Commit::read()?;
-    if commit.revision.ends_with("-dirty") {
-        say::line("   the checkout has changes that are not committed: the images say so");
+    if commit.revision.ends_with("-dirty") || commit.revision == "unknown" {
+        say::line(format!(
+            "   this is no committed state, and the images say so: {}",
+            commit.revision
+        ));
     }
     if !common.no_build {
         images::binaries(Profile::Release)?;

@@ -219,4 +219,12 @@ mod tests {
             assert!(ignored.lines().any(|other| other == line), ".dockerignore lacks {line}");
         }
     }
+
+    #[test]
+    fn the_builders_image_has_the_oldest_rust_that_is_supported() {
+        let manifest = fs::read_to_string(paths::checkout().join("Cargo.toml")).unwrap();
+        let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
+        let tag = format!("rust:{}-", version.unwrap().trim_matches('"'));
+        assert!(fs::read_to_string(dockerfile()).unwrap().contains(&tag), "{tag}");
+    }
 }
