@@ -1,11 +1,13 @@
 # Each line calls a tool; what they do is in tests/stack.
 STACK = cargo run --package stack --
 
-.PHONY: demo test bench eval ci generate images release
+.PHONY: demo test e2e-pods bench eval ci generate images release
 demo: ## The main job, told aloud; ONCE=1 ends it after the walk.
 	@$(STACK) demo
 test: ## Every test, unattended; the last line counts them.
 	@$(STACK) test
+e2e-pods: ## The whole product as pods on a real node, by its images and chart.
+	@$(STACK) e2e-pods
 bench: ## Measurements of a release build.
 	@$(STACK) bench
 ci: ## Lints, licences, generated files, tests: what must pass before a merge.

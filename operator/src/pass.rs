@@ -330,7 +330,14 @@ async fn report(
 ) -> Result<(), Error> {
     let tenant = subject.tenant;
     if rewritten || tenant.status.as_ref() != Some(&new) {
-        status::write(ctx, tenant, &subject.known, &new).await?;
+        // What cannot be told in the status must be told somewhere.
+        status::write(ctx, tenant, &subject.known, &new).await.inspect_err(|error| {
+            if !matches!(error, Error::Overtaken) {
+                let tenant =
+                    format!("{}/{}", tenant.namespace().unwrap_or_default(), tenant.name_any());
+                tracing::warn!(tenant, %error, "the status was not written");
+            }
+        })?;
     }
     let old = tenant.status.as_ref();
     if let (Some(at), None) = (&new.ready_at, old.and_then(|old| old.ready_at.as_ref())) {

@@ -1,7 +1,8 @@
 // The whole way through the app in a real browser, two people at once.
 //
 // `node journey.mjs <base-url> [json]`; the JSON may hold: users (two names), pdfs (two paths; made when left out), screenshots (a
-// folder; left out, pages are neither pictured nor checked by axe), browser (its program), patience (seconds), keepAccount. Out: a line
+// folder; left out, pages are neither pictured nor checked by axe), browser (its program), patience (seconds), keepAccount, provider (people sign in
+// at this address, and certificates are not looked at). Out: a line
 // per step, every problem of every page, an honest exit code.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -29,10 +29,24 @@ export async function landing({ page, watch, base }) {
   await watch.look('sign-in');
 }
 
-export async function signIn({ page, base, user }) {
+export async function signIn({ page, base, user, wishes }) {
   if (new URL(page.url()).pathname !== '/sign-in') await page.goto(`${base}/sign-in`);
+  if (wishes.provider) return signInThere(page, user);
   await page.getByLabel('Your name').fill(user);
   await page.getByRole('button', { name: 'Sign in to the demo' }).click();
+  await at(page, '/documents');
+  await page.getByRole('heading', { level: 1 }).waitFor();
+}
+
+/** By an identity provider, which asks for a name the first time. */
+async function signInThere(page, user) {
+  await page.getByRole('link', { name: 'Continue with' }).click();
+  const name = page.getByLabel('Name');
+  await name.or(page.locator('#upload')).first().waitFor();
+  if (await name.isVisible()) {
+    await name.fill(user);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  }
   await at(page, '/documents');
   await page.getByRole('heading', { level: 1 }).waitFor();
 }

@@ -11,10 +11,10 @@ const AxeBuilder = axe.default ?? axe;
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
 export class Watch {
-  constructor(page, folder, origin) {
+  constructor(page, folder, origins) {
     this.page = page;
     this.folder = folder;
-    this.origin = origin;
+    this.origins = origins;
     this.problems = [];
     this.expected = [];
     this.violations = new Map();
@@ -30,7 +30,7 @@ export class Watch {
     page.on('pageerror', (error) => this.problem(`script: ${error.stack ?? error}`));
     page.on('request', (request) => {
       const url = new URL(request.url());
-      if (/^https?:$/.test(url.protocol) && url.origin !== this.origin) this.problem(`a request left the app: ${request.method()} ${url}`);
+      if (/^https?:$/.test(url.protocol) && !this.origins.includes(url.origin)) this.problem(`a request left the app: ${request.method()} ${url}`);
     });
     page.on('response', (response) => response.status() >= 400 && this.problem(`${response.status()} ${response.request().method()} ${response.url()}`));
     page.on('requestfailed', (request) => {

@@ -1,11 +1,14 @@
 // A certified OpenID provider on loopback, for tests and demonstrations.
 //
-// In: --redirect-uri (any number), --port, or OIDC_REDIRECT_URIS, OIDC_PORT, OIDC_CLIENT_SECRET. Out: one line of JSON when it is ready,
+// In: --redirect-uri (any number), --port, or OIDC_REDIRECT_URIS, OIDC_PORT, OIDC_CLIENT_SECRET; with --tls-cert and --tls-key it speaks TLS, at
+// --host. Out: one line of JSON when it is ready,
 // then real authorization code flows with PKCE. Anybody may sign in under any name: `login_hint` or the form says who. It keeps
 // everything in memory. What it does wrong on request is in faults.mjs and asked for at /_control.
 
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { parseArgs } from 'node:util';
 import Provider from 'oidc-provider';
 import { Faults } from './faults.mjs';
@@ -14,15 +17,22 @@ const { values: args } = parseArgs({
   options: {
     'redirect-uri': { type: 'string', multiple: true, default: (process.env.OIDC_REDIRECT_URIS ?? '').split(',').filter(Boolean) },
     port: { type: 'string', default: process.env.OIDC_PORT ?? '0' },
+    host: { type: 'string', default: '127.0.0.1' },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
   },
 });
 const secret = process.env.OIDC_CLIENT_SECRET ?? randomBytes(16).toString('hex');
 const redirects = new Set(args['redirect-uri']);
 const users = new Map();
 
-const server = createServer();
-await new Promise((done) => server.listen(Number(args.port), '127.0.0.1', done));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const tls = args['tls-cert'] && { cert: readFileSync(args['tls-cert']), key: readFileSync(args['tls-key']) };
+const server = tls ? createTlsServer(tls) : createServer();
+await new Promise((done) => server.listen(Number(args.port), args.host, done));
+const issuer = `${tls ? 'https' : 'http'}://${args.host}:${server.address().port}`;
+// Orders are given in clear text, on loopback.
+const orders = tls ? createServer() : server;
+if (tls) await new Promise((done) => orders.listen(0, '127.0.0.1', done));
 const signing = { ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'test', use: 'sig', alg: 'RS256' };
 const faults = new Faults(signing);
 const provider = new Provider(issuer, configuration());
@@ -31,9 +41,9 @@ provider.on('server_error', (_, error) => console.error(error));
 provider.use(control);
 provider.use(signIn);
 provider.use((ctx, next) => faults.apply(ctx, next));
-server.on('request', provider.callback());
+for (const one of new Set([server, orders])) one.on('request', provider.callback());
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
-console.log(JSON.stringify({ issuer, control_url: `${issuer}/_control`, client_id: 'tenantry', client_secret: secret, public_client_id: 'tenantry-public' }));
+console.log(JSON.stringify({ issuer, control_url: `http://127.0.0.1:${orders.address().port}/_control`, client_id: 'tenantry', client_secret: secret, public_client_id: 'tenantry-public' }));
 
 function configuration() {
   const common = { grant_types: ['authorization_code'], response_types: ['code'], redirect_uris: [`${issuer}/never`] };
@@ -97,7 +107,7 @@ async function finish(ctx, result) {
   ctx.status = 303;
 }
 
-const page = (action) => `<!doctype html><html lang="en"><title>Test identity provider</title><main><h1>Sign in to the test identity provider</h1>
+const page = (action) => `<!doctype html><html lang="en"><title>Test identity provider</title><link rel="icon" href="data:,"><main><h1>Sign in to the test identity provider</h1>
 <form method="post" action="${action}"><label>Name <input name="login" autocomplete="off" autofocus></label>
 <button>Sign in</button> <button name="cancel" value="1">Cancel</button></form></main></html>`;
 

@@ -5,7 +5,7 @@
   verbs: [get, list, watch, patch]
 - apiGroups: [tenantry.dev]
   resources: [vectortenants/status]
-  verbs: [patch]
+  verbs: [update]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, patch, delete]

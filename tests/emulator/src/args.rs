@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, clap::Parser)]
 #[command(version)]
 pub struct Args {
-    /// Address of the API and of the control routes; port 0 picks a free one.
+    /// Address of the API and of the control routes; port 0 picks a free one. Tenant databases listen at the same host.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// Superuser URL of the Postgres that holds every project's database.

@@ -10,7 +10,7 @@ mod session;
 mod tls;
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -36,15 +36,16 @@ pub(crate) struct Doors {
     pub(crate) ports: Ports,
 }
 
-/// Takes two free ports.
-pub(crate) fn bind() -> io::Result<Doors> {
+/// Takes two free ports of an address.
+pub(crate) fn bind(host: IpAddr) -> io::Result<Doors> {
     let bound = || {
-        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = StdListener::bind((host, 0))?;
         listener.set_nonblocking(true)?;
         io::Result::Ok((listener.local_addr()?.port(), listener))
     };
     let ((direct_port, direct), (pooled_port, pooled)) = (bound()?, bound()?);
-    Ok(Doors { direct, pooled, ports: Ports { direct: direct_port, pooled: pooled_port } })
+    let ports = Ports { host, direct: direct_port, pooled: pooled_port };
+    Ok(Doors { direct, pooled, ports })
 }
 
 impl Doors {
@@ -54,9 +55,10 @@ impl Doors {
             let place =
                 Place { project: project.to_owned(), endpoint: endpoint.id.clone(), pooled };
             let port = if pooled { self.ports.pooled } else { self.ports.direct };
+            let address = SocketAddr::new(self.ports.host, port);
             let (app, door) = (app.clone(), endpoint.door.subscribe());
             tokio::spawn(async move {
-                if let Err(error) = serve(app, &place, listener, port, door).await {
+                if let Err(error) = serve(app, &place, listener, address, door).await {
                     tracing::error!(%error, ?place, "a tenant port is lost");
                 }
             });
@@ -68,7 +70,7 @@ async fn serve(
     app: Shared,
     place: &Place,
     listener: StdListener,
-    port: u16,
+    address: SocketAddr,
     mut door: watch::Receiver<Door>,
 ) -> io::Result<()> {
     let mut listener = Some(TcpListener::from_std(listener)?);
@@ -87,7 +89,7 @@ async fn serve(
         }
         let open = match listener.take() {
             Some(open) => open,
-            None => rebind(port).await?,
+            None => rebind(address).await?,
         };
         tokio::select! {
             accepted = open.accept() => match accepted {
@@ -101,10 +103,10 @@ async fn serve(
 }
 
 /// The same port again; someone else may hold it for a moment.
-async fn rebind(port: u16) -> io::Result<TcpListener> {
+async fn rebind(address: SocketAddr) -> io::Result<TcpListener> {
     let mut tries = 0;
     loop {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        match TcpListener::bind(address).await {
             Err(_) if tries < 250 => tokio::time::sleep(Duration::from_millis(20)).await,
             result => return result,
         }

@@ -1,4 +1,4 @@
-//! One certificate authority for a run, and what it signs: the API server, two Kubernetes clients, Postgres.
+//! One certificate authority for a run, and what it signs: the API server, Kubernetes clients, a kubelet, Postgres.
 //!
 //! In: a folder. Out: PEM files in it. Keys are ECDSA P-256, made anew for every run and gone with it, so nothing here is
 //! worth stealing. It must not know who uses the files.
@@ -13,6 +13,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
+
+use crate::node::{self, ADDRESS};
 
 /// The PEM files of one run.
 #[derive(Debug, Clone)]
@@ -36,12 +38,17 @@ impl Certs {
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         write(&certs.ca(), &ca.pem())?;
 
-        let local = ["localhost", "127.0.0.1"];
-        let api = ["localhost", "127.0.0.1", "10.0.0.1", "kubernetes.default.svc"];
+        let local = ["localhost", "127.0.0.1", ADDRESS];
+        let api = ["localhost", "127.0.0.1", "10.0.0.1", "kubernetes.default.svc", ADDRESS];
         certs.sign(&ca, "api", name("kube-apiserver", None), &api)?;
         certs.sign(&ca, "admin", name("admin", Some("system:masters")), &[])?;
         certs.sign(&ca, "kcm", name("system:kube-controller-manager", None), &[])?;
         certs.sign(&ca, "postgres", name("localhost", None), &local)?;
+        certs.sign(&ca, "scheduler", name("system:kube-scheduler", None), &[])?;
+        certs.sign(&ca, "proxy", name("system:kube-proxy", None), &[])?;
+        let kubelet = format!("system:node:{}", node::NAME);
+        certs.sign(&ca, "kubelet", name(&kubelet, Some("system:nodes")), &[])?;
+        certs.sign(&ca, "kubelet-server", name(node::NAME, None), &[node::NAME, ADDRESS])?;
 
         let tokens = KeyPair::generate()?;
         write(&certs.key("tokens"), &tokens.serialize_pem())?;
@@ -77,7 +84,7 @@ impl Certs {
         self.file("ca.crt")
     }
 
-    /// The certificate of `api`, `admin`, `kcm` or `postgres`.
+    /// The certificate of `api`, `admin`, `kcm`, `postgres`, or a part of the node.
     pub(crate) fn cert(&self, name: &str) -> PathBuf {
         self.file(&format!("{name}.crt"))
     }

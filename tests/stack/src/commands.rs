@@ -7,6 +7,7 @@ mod ci;
 mod demo;
 pub mod images;
 mod narrator;
+mod pods;
 mod release;
 mod results;
 mod test;
@@ -25,6 +26,7 @@ pub use bench::bench;
 pub use ci::ci;
 pub use demo::demo;
 pub use images::images;
+pub use pods::{Flags as PodsFlags, pods};
 pub use release::release;
 pub use test::test;
 

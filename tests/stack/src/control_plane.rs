@@ -16,10 +16,12 @@ use crate::certs::Certs;
 use crate::child::{Child, poll};
 use crate::install::KubeTools;
 use crate::kubeconfig::{self, Who};
-use crate::ports;
 use crate::run::{Run, Stop};
+use crate::{node, ports};
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Name of the audit log in the run's folder, where there is a node.
+pub(crate) const AUDIT_LOG: &str = "audit.jsonl";
 
 /// How much the heaps of etcd and the API server grow before Go collects garbage, in percent. Here they share two cores with
 /// everything that is tested and measured; on a cluster of its own a control plane has processors to itself.
@@ -34,12 +36,20 @@ serviceaccount-token-controller,clusterrole-aggregation-controller,root-ca-certi
 pub(crate) struct Api {
     /// The administrator's kubeconfig.
     pub(crate) kubeconfig: PathBuf,
-    cluster: Value,
+    /// The `cluster` part of kubeconfigs.
+    pub(crate) cluster: Value,
     parts: [Child; 2],
+    has_node: bool,
 }
 
 /// Starts etcd and the API server and waits until it is ready.
-pub(crate) fn start_api(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<Api> {
+pub(crate) fn start_api(
+    run: &Run,
+    tools: &KubeTools,
+    certs: &Certs,
+    has_node: bool,
+) -> Result<Api> {
+    let audit = has_node.then(|| audit_flags(run)).transpose()?.unwrap_or_default();
     ports::until_free(|| {
         let (clients, peers, secure) = (ports::free()?, ports::free()?, ports::free()?);
         let data = run.subfolder(&format!("etcd-{clients}"))?;
@@ -48,7 +58,8 @@ pub(crate) fn start_api(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<A
         etcd.arg("--data-dir").arg(data).args(etcd_flags(clients, peers)).env("GOGC", GOGC);
         let etcd = run.spawn("etcd", &etcd, None, Stop::Kill)?;
         let mut server = Command::new(&tools.apiserver);
-        server.args(apiserver_flags(clients, secure, certs)).env("GOGC", GOGC);
+        server.args(apiserver_flags(clients, secure, certs)).args(&audit).env("GOGC", GOGC);
+        server.args(if has_node { node_flags(certs) } else { no_node_flags() });
         let server = run.spawn("kube-apiserver", &server, None, Stop::Kill)?;
 
         let cluster = kubeconfig::own_cluster(secure, certs);
@@ -60,7 +71,7 @@ pub(crate) fn start_api(run: &Run, tools: &KubeTools, certs: &Certs) -> Result<A
             kubectl.arg("--kubeconfig").arg(&kubeconfig).args(["get", "--raw", "/readyz"]);
             kubectl
         })?;
-        Ok(Api { kubeconfig, cluster, parts })
+        Ok(Api { kubeconfig, cluster, parts, has_node })
     })
 }
 
@@ -76,6 +87,12 @@ pub(crate) fn start_manager(run: &Run, tools: &KubeTools, certs: &Certs, api: &A
             manager.arg(flag).arg(&config);
         }
         manager.args(manager_flags(port, certs));
+        if api.has_node {
+            let plugins = run.folder().join("volume-plugins").display().to_string();
+            manager.args(["--flex-volume-plugin-dir", &plugins]);
+        } else {
+            manager.arg(format!("--controllers={CONTROLLERS}"));
+        }
         let manager = run.spawn("kube-controller-manager", &manager, None, Stop::Kill)?;
         let [etcd, server] = api.parts.clone();
         await_ok(&[etcd, server, manager], || {
@@ -121,8 +138,6 @@ fn apiserver_flags(etcd: u16, secure: u16, certs: &Certs) -> Vec<String> {
     vec![
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         format!("--secure-port={secure}"),
-        "--bind-address=127.0.0.1".to_owned(),
-        "--advertise-address=127.0.0.1".to_owned(),
         file("tls-cert-file", certs.cert("api")),
         file("tls-private-key-file", certs.key("api")),
         file("client-ca-file", certs.ca()),
@@ -136,10 +151,42 @@ fn apiserver_flags(etcd: u16, secure: u16, certs: &Certs) -> Vec<String> {
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         "--authorization-mode=RBAC,Node".to_owned(),
-        "--endpoint-reconciler-type=none".to_owned(),
         "--max-requests-inflight=4000".to_owned(),
         "--max-mutating-requests-inflight=2000".to_owned(),
     ]
+}
+
+/// Nobody but this machine asks, and no pod needs the service `kubernetes`.
+fn no_node_flags() -> Vec<String> {
+    ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]
+        .map(ToOwned::to_owned)
+        .to_vec()
+}
+
+/// Pods ask at the node's address, inside its network namespace; logs and exec go to its kubelet.
+fn node_flags(certs: &Certs) -> Vec<String> {
+    vec![
+        "--bind-address=0.0.0.0".to_owned(),
+        format!("--advertise-address={}", node::ADDRESS),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        format!("--kubelet-client-certificate={}", certs.cert("admin").display()),
+        format!("--kubelet-client-key={}", certs.key("admin").display()),
+        format!("--kubelet-certificate-authority={}", certs.ca().display()),
+    ]
+}
+
+/// Who asked for what, and what was answered: a line of JSON for each request, in the run's folder.
+fn audit_flags(run: &Run) -> Result<Vec<String>> {
+    let policy = run.folder().join("audit-policy.json");
+    let everything = serde_json::json!({
+        "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted"], "rules": [{"level": "Metadata"}],
+    });
+    std::fs::write(&policy, everything.to_string())?;
+    Ok(vec![
+        format!("--audit-policy-file={}", policy.display()),
+        format!("--audit-log-path={}", run.folder().join(AUDIT_LOG).display()),
+    ])
 }
 
 fn manager_flags(port: u16, certs: &Certs) -> Vec<String> {
@@ -152,7 +199,6 @@ fn manager_flags(port: u16, certs: &Certs) -> Vec<String> {
         "--leader-elect=false".to_owned(),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
-        format!("--controllers={CONTROLLERS}"),
         // A namespace or an owner's children should not wait for the defaults of a big cluster.
         "--concurrent-namespace-syncs=20".to_owned(),
     ]
@@ -167,10 +213,8 @@ mod tests {
         let folder = std::env::temp_dir();
         let certs = Certs::at(&folder);
         let flags = apiserver_flags(1, 2, &certs).join(" ");
-        assert!(
-            flags.contains("--authorization-mode=RBAC,Node")
-                && flags.contains("--bind-address=127.0.0.1")
-        );
+        assert!(flags.contains("--authorization-mode=RBAC,Node"));
+        assert!(no_node_flags().contains(&"--bind-address=127.0.0.1".to_owned()));
         assert!(manager_flags(3, &certs).join(" ").contains("--bind-address=127.0.0.1"));
         assert!(
             etcd_flags(1, 2)

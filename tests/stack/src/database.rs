@@ -4,6 +4,7 @@
 //! away with the run, so nothing is synced to disk; logins are SCRAM and TLS is offered, as on Neon.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::certs::{self, Certs};
 use crate::install::PgTree;
 use crate::run::{Run, Stop};
 use crate::user::{User, give_to};
-use crate::{paths, ports};
+use crate::{node, paths, ports};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -64,8 +65,8 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Creates the cluster and starts the server.
-pub(crate) fn start(run: &Run, tree: &PgTree, certs: &Certs) -> Result<Database> {
+/// Creates the cluster and starts the server, which then admits pods, too.
+pub(crate) fn start(run: &Run, tree: &PgTree, certs: &Certs, for_pods: bool) -> Result<Database> {
     let user = User::unprivileged()?;
     let folder = run.subfolder("postgres")?;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
@@ -76,6 +77,10 @@ pub(crate) fn start(run: &Run, tree: &PgTree, certs: &Certs) -> Result<Database>
     give_to(user.as_ref(), &folder)?;
     let data = folder.join("data");
     tree.initdb(&data, &password_file, user.as_ref())?;
+    if for_pods {
+        let mut rules = fs::OpenOptions::new().append(true).open(data.join("pg_hba.conf"))?;
+        writeln!(rules, "host all all {} scram-sha-256", node::PODS)?;
+    }
     for (name, source) in
         [("server.crt", certs.cert("postgres")), ("server.key", certs.key("postgres"))]
     {

@@ -3,7 +3,7 @@
 //! In: a running Postgres, perhaps a pooler. Out: where its API and its control routes are, and the key that the API wants. It
 //! must know nothing of the emulator but its command line and the one line it prints.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,17 +29,19 @@ pub(crate) struct Neon {
     pub api_key: String,
 }
 
-/// Starts the emulator and waits for the line that says where it is.
+/// Starts the emulator at an address and waits for the line that says where it is.
 pub(crate) fn start(
     run: &Run,
     options: &Emulator,
     certs: &Certs,
     database: &Database,
     pooler: Option<u16>,
+    host: IpAddr,
 ) -> Result<Neon> {
     let api_key = format!("napi_{}", paths::random_hex(16)?);
     let mut command = Command::new(paths::binary("neon-emulator")?);
-    command.args(["--listen", "127.0.0.1:0", "--postgres-url", &database.url]);
+    let listen = SocketAddr::new(host, 0).to_string();
+    command.args(["--listen", &listen, "--postgres-url", &database.url]);
     command
         .arg("--tls-cert")
         .arg(certs.cert("postgres"))

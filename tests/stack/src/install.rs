@@ -110,6 +110,23 @@ pub fn go_program(name: &str) -> Result<PathBuf> {
     go::program(name)
 }
 
+/// What a node takes from Debian: a runtime, network plugins, packet filters. Installed into the system, as root only may.
+pub fn node_packages() -> Result<()> {
+    let wanted = [
+        ("runc", "/usr/sbin/runc"),
+        ("containernetworking-plugins", "/usr/lib/cni/bridge"),
+        ("nftables", "/usr/sbin/nft"),
+        ("iproute2", "/usr/sbin/ip"),
+    ];
+    let is_missing = |(_, file): &&(&str, &str)| !std::path::Path::new(file).exists();
+    let missing: Vec<&str> = wanted.iter().filter(is_missing).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let _lock = lock("packages")?;
+    apt::install(&missing)
+}
+
 /// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack, the name of a
 /// folder of tests/tools for what that pins, `packages` is taken last and for a single folder.
 pub(crate) fn lock(name: &str) -> Result<File> {

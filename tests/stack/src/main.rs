@@ -40,6 +40,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Walk through the whole product as pods on a real node.
+    #[command(name = "e2e-pods")]
+    Pods(commands::PodsFlags),
     /// Build and check the operator's and the app's image.
     Images(commands::images::Flags),
     /// All that a release consists of: chart, images, CRD, lists of what is in them, checksums.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Demo { once } => commands::demo(&args.common, once),
         Command::Test { words } => commands::test(&args.common, &words),
         Command::Bench { words } => commands::bench(&args.common, &words),
+        Command::Pods(flags) => commands::pods(&args.common, &flags),
         Command::Images(flags) => commands::images(&args.common, &flags),
         Command::Release { output } => commands::release(&args.common, &output),
         Command::Ci => commands::ci(&args.common),

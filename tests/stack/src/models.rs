@@ -42,16 +42,18 @@ pub struct Chat {
 }
 
 /// Starts the embedding server and waits for the line that says where it is.
-pub(crate) fn start(run: &Run, models: &install::Models) -> Result<Embeddings> {
+pub(crate) fn start(run: &Run, models: &install::Models, host: &str) -> Result<Embeddings> {
     let mut command = models.embeddings();
+    command.args(["--host", host]);
     let Said { url, key, model, number } =
         serve(run, "embeddings", &mut command, "EMBEDDING_SERVER_KEY", "dimensions")?;
     Ok(Embeddings { url, key, model, dimensions: number })
 }
 
 /// Starts the chat server and waits for the line that says where it is.
-pub(crate) fn start_chat(run: &Run, chat: &install::Chat) -> Result<Chat> {
+pub(crate) fn start_chat(run: &Run, chat: &install::Chat, host: &str) -> Result<Chat> {
     let mut command = chat.server();
+    command.args(["--host", host]);
     // Its threads spin while they wait for each other: on cores that others use as well, one is faster than two.
     command.args(["--threads", "1"]);
     let Said { url, key, model, number } =
@@ -76,7 +78,7 @@ fn serve(
     number: &str,
 ) -> Result<Said> {
     let key = paths::random_hex(16)?;
-    command.args(["--host", "127.0.0.1", "--port", "0"]).env(key_name, &key);
+    command.args(["--port", "0"]).env(key_name, &key);
     let server = run.spawn(name, command, None, Stop::Kill)?;
     let line = server.wait_for_log("\"url\"", PATIENCE)?;
     understood(&line, key, number).with_context(|| format!("the server of {name} said {line:?}"))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::certs::Certs;
 use crate::child::Child;
 use crate::run::{Run, Stop};
 use crate::{http, install, paths};
@@ -20,7 +21,7 @@ const CALLBACK: &str = "/sign-in/oidc/callback";
 /// A running provider.
 #[derive(Debug, Clone)]
 pub struct Oidc {
-    /// `http://127.0.0.1:…`
+    /// `http://127.0.0.1:…`; where there is a node, `https://` and its address.
     pub issuer: String,
     /// Where faults, claims and redirect addresses are set; tests/oidc/server.mjs says how.
     pub control_url: String,
@@ -35,11 +36,16 @@ pub struct Oidc {
 }
 
 /// Starts the provider and waits for the line that says where it is.
-pub(crate) fn start(run: &Run) -> Result<Oidc> {
+pub(crate) fn start(run: &Run, for_pods: Option<&Certs>) -> Result<Oidc> {
     let node = install::require("node", "install Node.js 20 or newer: https://nodejs.org")?;
     let folder = install::npm(&paths::checkout().join("tests/oidc"))?;
     let mut command = Command::new(node);
     command.arg(folder.join("server.mjs"));
+    if let Some(certs) = for_pods {
+        command.args(["--host", crate::node::ADDRESS]);
+        command.arg("--tls-cert").arg(certs.cert("postgres"));
+        command.arg("--tls-key").arg(certs.key("postgres"));
+    }
     command.env_remove("OIDC_PORT").env_remove("OIDC_CLIENT_SECRET");
     let process = run.spawn("oidc", &command, None, Stop::Kill)?;
     let line = process.wait_for_log("\"issuer\"", PATIENCE)?;
@@ -63,11 +69,15 @@ impl Oidc {
     /// Makes `app` (from `Stack::app`) sign people in here, as the client with a secret.
     pub fn configure(&self, app: &mut Command) -> Result<()> {
         let public = app.get_envs().find(|(name, _)| *name == "PUBLIC_URL");
-        let public = public.and_then(|(_, value)| value?.to_str()).context("no PUBLIC_URL")?;
-        self.control(&json!({ "redirect_uri": format!("{public}{CALLBACK}") }))?;
+        self.admit(public.and_then(|(_, value)| value?.to_str()).context("no PUBLIC_URL")?)?;
         app.env("OIDC_ISSUER", &self.issuer).env("OIDC_CLIENT_ID", &self.client_id);
         app.env("OIDC_CLIENT_SECRET", &self.client_secret);
         Ok(())
+    }
+
+    /// From now on people are sent back to an app with this public URL.
+    pub fn admit(&self, public_url: &str) -> Result<()> {
+        self.control(&json!({ "redirect_uri": format!("{public_url}{CALLBACK}") })).map(drop)
     }
 
     /// Gives an order, such as `{"user": "mallory", "fault": "nonce"}`, and what is set afterwards.

@@ -2,6 +2,13 @@
 //!
 //! In: the environment (read here and nowhere else in this crate). Out: `Options`. It must not start or look for anything.
 
+use std::path::PathBuf;
+
+pub use crate::node::Wanted as Node;
+
+/// Archives of images that pods may use, as PATH lists folders.
+pub const IMAGES: &str = "TENANTRY_NODE_IMAGES";
+
 /// The Kubernetes API that the stack stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cluster {
@@ -44,6 +51,8 @@ pub struct Options {
     pub models: bool,
     /// Whether a chat server with a small real model runs.
     pub chat: bool,
+    /// A node that runs pods; only in the namespaces of `node::namespaces::enter`.
+    pub node: Option<Node>,
 }
 
 impl Default for Options {
@@ -61,6 +70,7 @@ impl Default for Options {
             operator_rights: true,
             models: false,
             chat: false,
+            node: crate::node::namespaces::inside().then(|| Node { images: images() }),
         }
     }
 }
@@ -75,6 +85,11 @@ impl Options {
     pub fn without_cluster() -> Self {
         Self { cluster: Cluster::None, operator_rights: false, ..Self::default() }
     }
+}
+
+/// Archives of images for a node, as `stack e2e-pods` hands them on.
+fn images() -> Vec<PathBuf> {
+    env(IMAGES).map(|list| std::env::split_paths(&list).collect()).unwrap_or_default()
 }
 
 /// An environment variable that is set and not empty.

@@ -7,6 +7,7 @@ mod app;
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -22,7 +23,7 @@ use crate::emulator::{self, Neon};
 use crate::install::{self, Installed, PgTree, Wanted};
 use crate::options::{self, Options};
 use crate::run::{Run, Stop};
-use crate::{control_plane, models, pooler};
+use crate::{control_plane, models, node, pooler};
 
 pub use app::App;
 
@@ -39,6 +40,7 @@ pub struct Stack {
     operator_kubeconfig: Option<PathBuf>,
     embeddings: Option<models::Embeddings>,
     chat: Option<models::Chat>,
+    has_node: bool,
     /// Databases that were made for apps.
     made: Mutex<Vec<String>>,
 }
@@ -58,9 +60,10 @@ impl Stack {
         let certs = Certs::create(&run.subfolder("certs")?)?;
         let (data, embeddings, chat, cluster) = thread::scope(|scope| {
             let data = scope.spawn(|| start_data(&run, options, installed, &certs));
-            let start = |models| models::start(&run, models);
+            let host = if options.node.is_some() { node::ADDRESS } else { "127.0.0.1" };
+            let start = |models| models::start(&run, models, host);
             let embeddings = scope.spawn(move || installed.models.as_ref().map(start).transpose());
-            let start = |chat| models::start_chat(&run, chat);
+            let start = |chat| models::start_chat(&run, chat, host);
             let chat = scope.spawn(move || installed.chat.as_ref().map(start).transpose());
             let cluster = start_cluster(&run, options, installed, &certs);
             let chat = chat.join().map_err(|_| anyhow!("starting the chat model panicked"));
@@ -84,6 +87,7 @@ impl Stack {
             operator_kubeconfig,
             embeddings,
             chat,
+            has_node: options.node.is_some(),
             made,
         })
     }
@@ -163,6 +167,11 @@ impl Stack {
         self.run.logs()
     }
 
+    /// What was asked of the API server, a line of JSON for each request; only where there is a node.
+    pub fn audit_log(&self) -> PathBuf {
+        self.run.folder().join(control_plane::AUDIT_LOG)
+    }
+
     /// A folder for whoever uses the stack; gone with it.
     pub fn scratch_dir(&self) -> Result<PathBuf> {
         self.run.subfolder("scratch")
@@ -206,7 +215,7 @@ fn start_data(run: &Run, options: &Options, installed: &Installed, certs: &Certs
         (Some(url), _) => Database::from_url(url).context(
             "TENANTRY_POSTGRES_URL must read postgresql://user:password@host:port/database",
         )?,
-        (None, Some(tree)) => database::start(run, tree, certs)?,
+        (None, Some(tree)) => database::start(run, tree, certs, options.node.is_some())?,
         (None, None) => return Err(anyhow!("no Postgres is installed")),
     };
     let pooler = match &installed.pgbouncer {
@@ -219,7 +228,11 @@ fn start_data(run: &Run, options: &Options, installed: &Installed, certs: &Certs
         ));
     }
     let port = pooler.as_ref().ok().copied();
-    let start = |options| emulator::start(run, options, certs, &database, port);
+    let host = match options.node {
+        Some(_) => node::ADDRESS.parse()?,
+        None => IpAddr::from(Ipv4Addr::LOCALHOST),
+    };
+    let start = |options| emulator::start(run, options, certs, &database, port, host);
     let neon = options.emulator.as_ref().map(start).transpose()?;
     Ok(Data { database, pooler, neon })
 }
@@ -241,10 +254,13 @@ fn start_cluster(
             Ok((Some(cluster), operator))
         }
         (options::Cluster::Own, Some(tools)) => {
-            let api = control_plane::start_api(run, tools, certs)?;
+            let api = control_plane::start_api(run, tools, certs, options.node.is_some())?;
             let cluster = Cluster::own(tools.kubectl.clone(), api.kubeconfig.clone());
             let operator = admit(&cluster)?;
             control_plane::start_manager(run, tools, certs, &api)?;
+            if let Some(wanted) = &options.node {
+                node::start(run, wanted, certs, &api.cluster, || cluster.kubectl())?;
+            }
             Ok((Some(cluster), operator))
         }
         (options::Cluster::Own, None) => Err(anyhow!("no control plane is installed")),

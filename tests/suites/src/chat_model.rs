@@ -177,7 +177,7 @@ impl ChatModel {
             asked: Mutex::default(),
             gate: watch::Sender::new(usize::MAX),
         });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let listener = tokio::net::TcpListener::bind((host(), 0)).await?;
         let url = format!("http://{}/v1", listener.local_addr()?);
         let server = tokio::spawn(server::serve(listener, shared.clone()));
         Ok(Self { url, shared, server })
@@ -260,4 +260,9 @@ impl ChatModel {
         })
         .await
     }
+}
+
+/// Where pods can reach it too, if there are any.
+fn host() -> &'static str {
+    if stack::node::namespaces::inside() { stack::node::ADDRESS } else { "127.0.0.1" }
 }

@@ -47,6 +47,13 @@ impl Space {
         Self { namespace, client, neon, uids: Mutex::default(), operators }
     }
 
+    /// A namespace that is there, whoever serves it.
+    pub async fn of(namespace: &str) -> Result<Self> {
+        let world = world()?;
+        let neon = Emulator::new(world.stack().neon_control_url())?;
+        Ok(Self::new(namespace.to_owned(), world.client().await?, neon, Arc::default()))
+    }
+
     /// The tenants' API.
     pub fn tenants(&self) -> Api<VectorTenant> {
         Api::namespaced(self.client.clone(), &self.namespace)

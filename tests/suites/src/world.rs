@@ -42,14 +42,23 @@ impl World {
     fn start() -> Result<Self> {
         // One provider in the whole process; whoever comes second finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let stack = Stack::start(Options { models: true, ..Options::default() })?;
+        // Where pods are tested, Helm brings the definition and the rights.
+        let for_pods = stack::node::namespaces::inside();
+        let stack = Stack::start(Options {
+            models: true,
+            chat: for_pods,
+            operator_rights: !for_pods,
+            ..Options::default()
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let cluster = runtime.block_on(cluster_id(stack.kubeconfig()))?;
         let kubectl_cache = stack.scratch_dir()?.join("kubectl");
         let world = Self { stack, cluster, kubectl_cache };
         // The API server serves a new kind a moment before kubectl finds it by its short name.
-        let explain = async || run(world.explaining()).await?.success();
-        runtime.block_on(wait_until("kubectl knows tenants", PATIENCE, explain))?;
+        if !for_pods {
+            let explain = async || run(world.explaining()).await?.success();
+            runtime.block_on(wait_until("kubectl knows tenants", PATIENCE, explain))?;
+        }
         Ok(world)
     }
 

@@ -7,4 +7,3 @@ mod contract;
 mod gitops;
 mod monitoring;
 mod operator;
-mod pods;

@@ -147,7 +147,7 @@ pub(crate) fn new_endpoint(
         tracing::error!(%error, "no free port");
         ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
     };
-    let doors = proxy::bind().map_err(failed)?;
+    let doors = proxy::bind(app.args.listen.ip()).map_err(failed)?;
     let mut endpoint = Endpoint::new(&ids::endpoint_id(), branch_id, doors.ports, now());
     let number = |key: &str| defaults.get(key).and_then(Value::as_f64);
     endpoint.min_cu = number("autoscaling_limit_min_cu").unwrap_or(0.25);

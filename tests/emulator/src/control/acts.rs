@@ -176,7 +176,8 @@ async fn on_endpoint(State(app): State<Shared>, Path((id, act)): Path<(String, S
         }
         "enable" => endpoint.disabled = false,
         "rehost" => {
-            let doors = proxy::bind().map_err(|e| problem(StatusCode::INTERNAL_SERVER_ERROR, e))?;
+            let doors = proxy::bind(app.args.listen.ip())
+                .map_err(|e| problem(StatusCode::INTERNAL_SERVER_ERROR, e))?;
             endpoint.close();
             endpoint.door = tokio::sync::watch::Sender::new(crate::world::Door::open());
             endpoint.ports = doors.ports;

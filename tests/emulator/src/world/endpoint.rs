@@ -2,6 +2,8 @@
 //! time, connections coming and going, start and suspend. Out: states, and a [`Door`] that the proxy's tasks watch.
 //! Pure but for the watch channel; it opens no socket.
 
+use std::net::{IpAddr, SocketAddr};
+
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -28,6 +30,7 @@ impl Compute {
 /// Where the proxy listens for this endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ports {
+    pub(crate) host: IpAddr,
     pub(crate) direct: u16,
     pub(crate) pooled: u16,
 }
@@ -178,7 +181,8 @@ impl Endpoint {
     }
 
     pub(crate) fn host(&self, pooled: bool) -> String {
-        format!("127.0.0.1:{}", if pooled { self.ports.pooled } else { self.ports.direct })
+        let port = if pooled { self.ports.pooled } else { self.ports.direct };
+        SocketAddr::new(self.ports.host, port).to_string()
     }
 }
 
@@ -187,7 +191,12 @@ mod tests {
     use super::*;
 
     fn endpoint() -> Endpoint {
-        Endpoint::new("ep-x", "br-x", Ports { direct: 1, pooled: 2 }, 1000)
+        Endpoint::new(
+            "ep-x",
+            "br-x",
+            Ports { host: [127, 0, 0, 1].into(), direct: 1, pooled: 2 },
+            1000,
+        )
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Stack {
 
     /// A certified OpenID provider; `Oidc::configure` makes an app use it.
     pub fn oidc(&self) -> Result<Oidc> {
-        oidc::start(&self.run)
+        oidc::start(&self.run, self.has_node.then_some(&self.certs))
     }
 
     /// An S3-compatible server with an empty bucket; `S3::configure` makes an app use it.

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
@@ -66,8 +66,34 @@ impl Answer {
 
 impl Person {
     pub(super) fn new(url: &str) -> Result<Self> {
-        let http = Client::builder().no_proxy().redirect(Policy::none()).build()?;
+        Self::with(Client::builder(), url)
+    }
+
+    /// Somebody whose browser trusts one more authority (PEM).
+    pub fn trusting(authority: &[u8], url: &str) -> Result<Self> {
+        let authority = reqwest::Certificate::from_pem(authority)?;
+        Self::with(Client::builder().tls_certs_merge([authority]), url)
+    }
+
+    fn with(builder: reqwest::ClientBuilder, url: &str) -> Result<Self> {
+        let http = builder.no_proxy().redirect(Policy::none()).build()?;
         Ok(Self { http, url: url.to_owned(), cookies: Mutex::default() })
+    }
+
+    /// From the button to the identity provider, where they say who they are, up to the address that sends them back.
+    pub async fn way_back(&self, user: &str) -> Result<String> {
+        let path = format!("/sign-in/oidc?login_hint={user}");
+        let mut next = self.page(&path).await?.expect(303)?.location().to_owned();
+        for _ in 0..10 {
+            let answer = self.page(&next).await?;
+            let (status, text) = (answer.status, answer.text());
+            ensure!(status / 100 == 3, "{next} answered {status}: {text}");
+            next = url::Url::parse(&next)?.join(answer.location())?.to_string();
+            if next.contains("/sign-in/oidc/callback") {
+                return Ok(next);
+            }
+        }
+        bail!("the way to the provider and back does not end")
     }
 
     /// The same browser, at the address of another process of the app.

@@ -2,7 +2,7 @@
 //! they promise, and clear words where nobody is let in.
 
 use acceptance::{Answer, Person, TestApp};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -159,31 +159,10 @@ impl Lab {
         Ok(())
     }
 
-    /// From the button to the provider, up to the answer that it sends the browser back with.
-    async fn way_back(&self, person: &Person, user: &str) -> Result<String> {
-        let path = format!("/sign-in/oidc?login_hint={user}");
-        let begun = person.page(&path).await?.expect(303)?;
-        let mut next = begun.location().to_owned();
-        for _ in 0..10 {
-            let answer = person.page(&next).await?;
-            ensure!(
-                answer.status / 100 == 3,
-                "{next} answered {}: {}",
-                answer.status,
-                answer.text()
-            );
-            next = url::Url::parse(&next)?.join(answer.location())?.to_string();
-            if next.contains("/sign-in/oidc/callback") {
-                return Ok(next);
-            }
-        }
-        bail!("the way to the provider and back does not end")
-    }
-
     /// The whole way.
     async fn sign_in(&self, user: &str) -> Result<(Person, Answer)> {
         let person = self.app.stranger()?;
-        let back = self.way_back(&person, user).await?;
+        let back = person.way_back(user).await?;
         let answer = person.page(&back).await?;
         Ok((person, answer))
     }
@@ -216,7 +195,7 @@ async fn a_person_is_issuer_and_subject_and_never_an_address() -> Result<()> {
 async fn an_answer_serves_once_and_in_the_browser_that_asked() -> Result<()> {
     let lab = Lab::start("oidc-once").await?;
     let (alice, mallory) = (lab.app.stranger()?, lab.app.stranger()?);
-    let back = lab.way_back(&alice, "alice").await?;
+    let back = alice.way_back("alice").await?;
     let words = "begun in another browser";
     ensure!(mallory.page(&back).await?.expect(400)?.text().contains(words));
     alice.page(&back).await?.expect(303)?;
@@ -248,7 +227,7 @@ async fn a_provider_that_lies_lets_nobody_in() -> Result<()> {
 async fn a_cancelled_sign_in_and_a_dead_provider_say_so() -> Result<()> {
     let lab = Lab::start("oidc-cancel").await?;
     let person = lab.app.stranger()?;
-    let back = lab.way_back(&person, "dora").await?;
+    let back = person.way_back("dora").await?;
     let state = url::Url::parse(&back)?;
     let state =
         state.query_pairs().find(|(key, _)| key == "state").context("state")?.1.into_owned();

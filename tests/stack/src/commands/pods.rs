@@ -1,0 +1,86 @@
+//! `stack e2e-pods`: the whole product as pods on a real node, from its images, by its chart.
+//!
+//! In: flags. Out: what the walk says, counted as tests; where a node cannot run, one skipped test with the reason. The walk itself is
+//! tests/suites/pods; here its images are built, and namespaces made for it.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::results::{News, Results};
+use super::{Common, images};
+use crate::options::IMAGES;
+use crate::{install, node, paths, say, tool};
+
+/// Programs that the walk needs beside those of a stack: they are built before it, because it has no network.
+const PROGRAMS: [&str; 6] =
+    ["versitygw", "kubelet", "kube-proxy", "kube-scheduler", "containerd", "helm"];
+
+/// Flags of `stack e2e-pods`.
+#[derive(Debug, Clone, Args)]
+pub struct Flags {
+    /// Which binaries the images hold: a test run has built those of `debug` anyway.
+    #[arg(long, value_enum, default_value = "debug")]
+    profile: images::Profile,
+}
+
+/// `stack e2e-pods`
+pub fn pods(common: &Common, flags: &Flags) -> Result<ExitCode> {
+    let mut results = Results::default();
+    let done = super::build(common).and_then(|()| run(flags.profile, &mut results));
+    let success = done.as_ref().is_ok_and(|success| *success);
+    if let Err(error) = done {
+        println!("error: {error:#}");
+    }
+    results.finish(success);
+    let report = results.report();
+    if !report.is_empty() {
+        println!("\n{report}");
+    }
+    println!("{}", results.summary());
+    Ok(if results.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Walks, and says whether all went well; everything that it needs of this workspace is built already.
+pub(super) fn run(profile: images::Profile, results: &mut Results) -> Result<bool> {
+    if let Err(reason) = node::namespaces::missing() {
+        println!("SKIPPED: pods: {reason}");
+        results.line("     Running as pods (e2e-pods-node)");
+        results.line(&format!("SKIPPED: pods: {reason}"));
+        results.line("test result: ok. 1 passed; 0 failed; 0 ignored");
+        return Ok(true);
+    }
+    let archives = prepare(profile)?;
+    let mut walk = Command::new(paths::binary("e2e-pods")?);
+    walk.env(IMAGES, std::env::join_paths(archives)?).env("RUST_LIB_BACKTRACE", "0");
+    let walk = node::namespaces::enter(&walk);
+    let followed = tool::follow("walking through the product as pods", &walk, |line| {
+        if let Some(News::Failed(name)) = results.line(line) {
+            say::line(format!("   ✗ {name}"));
+        }
+        // Names of the parts, and how long each took.
+        if line.starts_with("   ") && !line.contains(" Running ") {
+            say::line(line);
+        }
+    });
+    node::namespaces::leave();
+    let child = followed?;
+    println!("\nall output of the pods' walk: {}", child.log().display());
+    Ok(child.exit_status().is_some_and(|status| status.success()))
+}
+
+/// Images, and every program and package that is fetched from somewhere.
+fn prepare(profile: images::Profile) -> Result<Vec<PathBuf>> {
+    for program in PROGRAMS {
+        install::go_program(program)?;
+    }
+    install::chromium()?;
+    for folder in ["browser", "oidc"] {
+        install::npm(&paths::checkout().join("tests").join(folder))?;
+    }
+    let output = paths::checkout().join("target/images/e2e");
+    let built = images::build(&images::Wanted::prebuilt(profile), &output).context("images")?;
+    Ok(built.into_iter().map(|image| image.archive).collect())
+}
