@@ -13,10 +13,7 @@ bench: ## Measurements of a release build.
 ci: ## Lints, licences, generated files, tests: what must pass before a merge.
 	@$(STACK) ci
 generate: ## Files that are generated from the code.
-	@mkdir -p target/generated
-	@cargo run --quiet --package crds --bin crdgen > target/generated/vectortenants.yaml
-	@cargo run --quiet --package crds --bin crdgen -- reference > target/generated/api.md
-	@cp target/generated/vectortenants.yaml crds/ && cp target/generated/vectortenants.yaml charts/tenantry/files/ && cp target/generated/api.md docs/
+	@$(STACK) generate
 images: ## The container images, built with whatever is here, checked, with what is in them; into target/images.
 	@$(STACK) images
 release: ## Chart, images, CRD, lists of what is in them and checksums; into dist.

@@ -222,6 +222,11 @@ pub struct ProcessArgs {
     #[arg(long, env, default_value = "60", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub requests_per_minute: u32,
 
+    /// Seconds after the signal to end in which requests are still taken, so that whoever sends them learns that this process goes;
+    /// each answer then closes its connection. Behind a load balancer, as long as that takes to notice.
+    #[arg(long, env, default_value = "0", value_parser = seconds_or_none)]
+    pub drain_seconds: Duration,
+
     /// Form of the log.
     #[arg(long, env = "TENANTRY_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
@@ -255,6 +260,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value < 1e9 => Ok(Duration::from_secs_f64(value)),
         Ok(_) | Err(_) => Err("a number of seconds above 0 is needed".to_owned()),
+    }
+}
+
+fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=600.0).contains(&value) => Ok(Duration::from_secs_f64(value)),
+        Ok(_) | Err(_) => Err("a number of seconds from 0 to 600 is needed".to_owned()),
     }
 }
 

@@ -15,7 +15,7 @@ use app::{
     metrics::Metrics,
     models::{Embeddings, chat::ChatModel},
     router::router,
-    server,
+    server::{self, Closing},
     state::App,
     telemetry,
     tenants::{self, Tenants},
@@ -104,22 +104,26 @@ async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
     let workers = tokio::spawn(ingest::work(app.clone(), stopping.clone()));
     tokio::spawn(end_on_signal(stop));
 
-    let mut stopped = stopping.clone();
-    let serving = server::serve(listener, router(app.clone()), async move {
+    let (mut stopped, drain) = (stopping.clone(), process.drain_seconds);
+    let closing = Closing::default();
+    let router = closing.over(router(app.clone()));
+    let serving = server::serve(listener, router, async move {
         let _ = stopped.wait_for(|stop| *stop).await;
+        closing.begin();
+        tokio::time::sleep(drain).await;
         // Streams that never end by themselves must not hold up the end of all others.
         live::end_streams();
     });
     let (last_words, mut stopped) = (app.last_words.clone(), stopping.clone());
     tokio::spawn(async move {
         let _ = stopped.wait_for(|stop| *stop).await;
-        tokio::time::sleep(LAST_WORK - LAST_WORDS).await;
+        tokio::time::sleep(drain + LAST_WORK - LAST_WORDS).await;
         last_words.cancel();
     });
     let mut stopped = stopping;
     tokio::select! {
         () = serving => {}
-        () = async { let _ = stopped.wait_for(|stop| *stop).await; tokio::time::sleep(LAST_WORK).await; } => {
+        () = async { let _ = stopped.wait_for(|stop| *stop).await; tokio::time::sleep(drain + LAST_WORK).await; } => {
             tracing::warn!("requests were still in hand at the end");
         }
     }

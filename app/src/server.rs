@@ -3,9 +3,22 @@
 //! In: a listener, the router. Out: answers, until told to stop; then requests in hand are finished. A connection that does not
 //! send the head of a request in time is closed, so that nobody can fill the process with silence.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::{Router, extract::ConnectInfo, http::Request};
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, header::CONNECTION},
+    middleware::map_response,
+    response::Response,
+};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -19,6 +32,29 @@ use tower::ServiceExt;
 const HEAD: Duration = Duration::from_secs(30);
 /// Pause after a connection that could not be accepted: files may have run out.
 const AGAIN: Duration = Duration::from_millis(100);
+
+/// Makes every answer close its connection once the process is to end: a client that is told so sends its next request elsewhere,
+/// one whose idle connection is cut may have just sent it.
+#[derive(Clone, Debug, Default)]
+pub struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    /// From now on.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The router whose answers do so.
+    pub fn over(&self, router: Router) -> Router {
+        let this = self.clone();
+        router.layer(map_response(move |mut answer: Response| {
+            if this.0.load(Ordering::Relaxed) {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            std::future::ready(answer)
+        }))
+    }
+}
 
 /// Serves until `stop` is done, then until every request in hand is answered.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
@@ -110,6 +146,33 @@ mod tests {
         let half = ask(address, "GET / HTTP/1.1\r\nho").await;
         assert!(half.is_empty() || half.contains("408"), "{half}");
         assert_eq!(ask(address, "").await, "");
+        stop.send(()).unwrap();
+        tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
+    }
+    #[tokio::test]
+    async fn while_it_drains_requests_are_answered_and_connections_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let closing = Closing::default();
+        let router = closing.over(Router::new().route("/", get(|| async { "here" })));
+        let serving = tokio::spawn(serve(listener, router, async { drop(stopped.await) }));
+        let request = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        // A connection that was kept alive from before.
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        kept.write_all(request.as_bytes()).await.unwrap();
+        let mut first = [0_u8; 1024];
+        let length = kept.read(&mut first).await.unwrap();
+        assert!(!String::from_utf8_lossy(&first[..length]).contains("connection: close"));
+        closing.begin();
+        kept.write_all(request.as_bytes()).await.unwrap();
+        let mut last = String::new();
+        kept.read_to_string(&mut last).await.unwrap();
+        // And one that was made after.
+        for answer in [last, ask(address, request).await] {
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
+            assert!(answer.contains("connection: close"), "{answer}");
+        }
         stop.send(()).unwrap();
         tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
     }

@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod generate;
 pub mod images;
 mod narrator;
 mod pods;
@@ -25,6 +26,7 @@ use crate::{Stack, say, signals};
 pub use bench::bench;
 pub use ci::ci;
 pub use demo::demo;
+pub use generate::generate;
 pub use images::images;
 pub use pods::{Flags as PodsFlags, pods};
 pub use release::release;

@@ -110,6 +110,11 @@ pub fn go_program(name: &str) -> Result<PathBuf> {
     go::program(name)
 }
 
+/// All programs that not every stack needs, one after the other.
+pub fn go_programs() -> Result<()> {
+    go::names().try_for_each(|name| go_program(name).map(drop))
+}
+
 /// What a node takes from Debian: a runtime, network plugins, packet filters. Installed into the system, as root only may.
 pub fn node_packages() -> Result<()> {
     let wanted = [

@@ -51,6 +51,8 @@ enum Command {
         #[arg(long, default_value = "dist")]
         output: std::path::PathBuf,
     },
+    /// Write the files that are made from the code and the chart.
+    Generate,
     /// Everything that must pass before a merge: lints, licences, generated files, tests.
     Ci,
 }
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Pods(flags) => commands::pods(&args.common, &flags),
         Command::Images(flags) => commands::images(&args.common, &flags),
         Command::Release { output } => commands::release(&args.common, &output),
+        Command::Generate => commands::generate(),
         Command::Ci => commands::ci(&args.common),
     });
     if signals::stopping() {

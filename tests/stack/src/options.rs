@@ -8,6 +8,8 @@ pub use crate::node::Wanted as Node;
 
 /// Archives of images that pods may use, as PATH lists folders.
 pub const IMAGES: &str = "TENANTRY_NODE_IMAGES";
+/// Whether the walk through pods stops after the installation.
+pub const STAY: &str = "TENANTRY_STAY";
 
 /// The Kubernetes API that the stack stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]

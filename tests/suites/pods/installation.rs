@@ -148,6 +148,19 @@ impl Installation {
         run(helm).await?.success().map(drop)
     }
 
+    /// The folders of kubectl and helm, as PATH lists them.
+    pub(crate) fn programs(&self) -> String {
+        let kubectl = self.world.kubectl();
+        let folders =
+            [std::path::Path::new(kubectl.get_program()), &self.helm].map(|file| file.parent());
+        folders
+            .into_iter()
+            .flatten()
+            .map(|folder| folder.display().to_string())
+            .collect::<Vec<_>>()
+            .join(":")
+    }
+
     /// `helm` in the release's namespace.
     pub(crate) fn helm(&self) -> Command {
         let mut helm = Command::new(&self.helm);

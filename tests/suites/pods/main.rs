@@ -38,6 +38,15 @@ async fn walk(steps: &mut Steps) -> Result<()> {
 
 async fn parts(steps: &mut Steps, it: &Installation) -> Result<()> {
     steps.step("helm_installs_and_waits", it.install()).await?;
+    if stack::options::is_set(stack::options::STAY) {
+        println!("   it stays; app: {}", it.front.url);
+        println!(
+            "   export KUBECONFIG={} PATH=$PATH:{}",
+            it.world.stack().kubeconfig().display(),
+            it.programs()
+        );
+        return std::future::pending().await;
+    }
     steps.step("pods_have_no_more_power_than_they_need", platform::confined(it)).await?;
     steps.step("a_tenant_comes_and_goes", platform::comes_and_goes(it)).await?;
     steps.step("two_people_sign_up_in_a_browser", people::sign_up(it)).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use acceptance::{PATIENCE, Person, wait_until};
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::installation::{Installation, RELEASE, SYSTEM};
@@ -34,8 +34,12 @@ pub(crate) async fn under_load(it: &Installation) -> Result<()> {
         names.push(name);
     }
     let before = pods(it).await?;
-    let (updated, declared) = tokio::join!(update(it, &load), declare(it, &load));
-    load.over.store(true, Ordering::Relaxed);
+    let updated = async {
+        let updated = update(it, &load).await;
+        load.over.store(true, Ordering::Relaxed);
+        updated
+    };
+    let (updated, declared) = tokio::join!(updated, declare(it, &load));
     updated?;
     declared?;
     let asked = people.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
@@ -94,13 +98,11 @@ async fn browse(person: Person, load: Arc<Load>) -> Result<Person> {
     Ok(person)
 }
 
+/// Names of the pods that are to stay.
 async fn pods(it: &Installation) -> Result<Vec<String>> {
     let pods = it.get(&["--namespace", SYSTEM, "pods"]).await?;
-    let name = |pod: &serde_json::Value| pod["metadata"]["name"].as_str().map(ToOwned::to_owned);
-    pods["items"]
-        .as_array()
-        .context("items")?
-        .iter()
-        .map(|pod| name(pod).context("a name"))
-        .collect()
+    let all = pods["items"].as_array().context("items")?;
+    let stays = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    let name = |pod: &Value| pod["metadata"]["name"].as_str().map(ToOwned::to_owned);
+    all.iter().filter(stays).map(|pod| name(pod).context("a name")).collect()
 }

@@ -17,6 +17,8 @@
   value: 0.0.0.0:8090
 - name: TENANTRY_APP_ADMIN_LISTEN
   value: 0.0.0.0:8091
+- name: DRAIN_SECONDS
+  value: {{ include "tenantry.number" .Values.app.drainSeconds | quote }}
 - name: TENANTRY_LOG_FORMAT
   value: {{ .Values.app.log.format | quote }}
 - name: TENANTRY_LOG_FILTER

@@ -3,14 +3,13 @@
 //! In: flags. Out: each check with its time, then the tests, and as the last line their count. A failed check does not keep the
 //! others from running, so one run shows all that is wrong. Skipped tests fail it unless TENANTRY_ALLOW_SKIPS is set.
 
-use std::fs;
 use std::process::{Command, ExitCode};
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
-use super::{Common, install_parts, test};
+use super::{Common, generate, images, install_parts, pods, test};
 use crate::options::is_set;
 use crate::{install, paths, say, tool};
 
@@ -26,16 +25,18 @@ const BEFORE_TESTS: [Check; 5] = [
     ("licences, bans and sources", deny),
     ("direction of dependencies", direction),
 ];
-const AFTER_TESTS: [Check; 1] = [("generated files", generated_files)];
+const AFTER_TESTS: [Check; 1] = [("generated files", generate::check)];
 
 /// `stack ci`
 pub fn ci(common: &Common) -> Result<ExitCode> {
     let mut failed = thread::scope(|scope| {
         // Go builds for minutes on a new machine: it starts with the lints. What fails here fails again, loudly, with the tests.
-        scope.spawn(|| drop(install_parts(common)));
+        scope.spawn(|| install_parts(common).and_then(|_| install::go_programs()));
         failures(&BEFORE_TESTS)
     });
-    let results = test::run(common, &[]);
+    let mut results = test::run(common, &[]);
+    // Of the binaries that the tests have just used: one build less.
+    pods::add(images::Profile::Debug, &mut results);
     failed.extend(failures(&AFTER_TESTS));
     if results.skipped() > 0 && !is_set("TENANTRY_ALLOW_SKIPS") {
         println!("FAILED   tests were skipped (TENANTRY_ALLOW_SKIPS=1 allows it)");
@@ -107,25 +108,6 @@ fn cannot_fetch(text: &str) -> bool {
     ["failed to fetch advisory database", "failed to acquire", "unable to fetch"]
         .iter()
         .any(|words| text.contains(words))
-}
-
-/// What the code generates is what is committed. The tests have built the generator.
-fn generated_files() -> Result<()> {
-    let crdgen = paths::binary("crdgen")?;
-    let made = |words: &[&str]| tool::output(Command::new(&crdgen).args(words));
-    let (definition, reference) = (made(&[])?, made(&["reference"])?);
-    let files = [
-        ("crds/vectortenants.yaml", &definition),
-        ("charts/tenantry/files/vectortenants.yaml", &definition),
-        ("docs/api.md", &reference),
-    ];
-    for (name, made) in files {
-        let file = paths::checkout().join(name);
-        let committed =
-            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        ensure!(*made == committed, "{name} is not what the code generates: run `make generate`");
-    }
-    Ok(())
 }
 
 /// Nothing that ships depends on anything under tests/.

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::results::{News, Results};
 use super::{Common, images};
-use crate::options::IMAGES;
+use crate::options::{IMAGES, STAY};
 use crate::{install, node, paths, say, tool};
 
 /// Programs that the walk needs beside those of a stack: they are built before it, because it has no network.
@@ -24,27 +24,61 @@ pub struct Flags {
     /// Which binaries the images hold: a test run has built those of `debug` anyway.
     #[arg(long, value_enum, default_value = "debug")]
     profile: images::Profile,
+    /// Stop after the installation, say how to get in, and stay until Ctrl-C.
+    #[arg(long)]
+    stay: bool,
 }
 
 /// `stack e2e-pods`
 pub fn pods(common: &Common, flags: &Flags) -> Result<ExitCode> {
     let mut results = Results::default();
-    let done = super::build(common).and_then(|()| run(flags.profile, &mut results));
-    let success = done.as_ref().is_ok_and(|success| *success);
-    if let Err(error) = done {
-        println!("error: {error:#}");
+    super::build(common)?;
+    if flags.stay {
+        return stay(flags.profile);
     }
-    results.finish(success);
-    let report = results.report();
-    if !report.is_empty() {
-        println!("\n{report}");
-    }
+    add(flags.profile, &mut results);
     println!("{}", results.summary());
     Ok(if results.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Walks, and says whether all went well; everything that it needs of this workspace is built already.
-pub(super) fn run(profile: images::Profile, results: &mut Results) -> Result<bool> {
+/// Walks, counts and reports; everything that it needs of this workspace is built already.
+pub(super) fn add(profile: images::Profile, results: &mut Results) {
+    let walked = run(profile, results);
+    if let Err(error) = &walked {
+        println!("error: {error:#}");
+    }
+    let success = walked.unwrap_or(false);
+    results.finish(success);
+    if !success {
+        println!("\n{}", results.report());
+    }
+}
+
+/// A node with the release on it, for somebody to look at.
+fn stay(profile: images::Profile) -> Result<ExitCode> {
+    node::namespaces::missing().map_err(anyhow::Error::msg)?;
+    let mut walk = walk(prepare(profile)?)?;
+    walk.env(STAY, "1");
+    println!("   in another terminal, once it says that it stays, a shell inside:");
+    println!("   sudo nsenter --target $(pgrep -x e2e-pods) --mount --net --pid bash");
+    let child = tool::follow("the node", &walk, |line| println!("{line}"));
+    node::namespaces::leave();
+    Ok(if child?.exit_status().is_some_and(|status| status.success()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The walk, in namespaces of its own.
+fn walk(archives: Vec<PathBuf>) -> Result<Command> {
+    let mut walk = Command::new(paths::binary("e2e-pods")?);
+    walk.env(IMAGES, std::env::join_paths(archives)?).env("RUST_LIB_BACKTRACE", "0");
+    Ok(node::namespaces::enter(&walk))
+}
+
+/// Whether all went well.
+fn run(profile: images::Profile, results: &mut Results) -> Result<bool> {
     if let Err(reason) = node::namespaces::missing() {
         println!("SKIPPED: pods: {reason}");
         results.line("     Running as pods (e2e-pods-node)");
@@ -52,10 +86,7 @@ pub(super) fn run(profile: images::Profile, results: &mut Results) -> Result<boo
         results.line("test result: ok. 1 passed; 0 failed; 0 ignored");
         return Ok(true);
     }
-    let archives = prepare(profile)?;
-    let mut walk = Command::new(paths::binary("e2e-pods")?);
-    walk.env(IMAGES, std::env::join_paths(archives)?).env("RUST_LIB_BACKTRACE", "0");
-    let walk = node::namespaces::enter(&walk);
+    let walk = walk(prepare(profile)?)?;
     let followed = tool::follow("walking through the product as pods", &walk, |line| {
         if let Some(News::Failed(name)) = results.line(line) {
             say::line(format!("   ✗ {name}"));

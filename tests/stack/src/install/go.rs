@@ -126,6 +126,11 @@ pub(super) fn program(name: &str) -> Result<PathBuf> {
     place.and_then(|place| built.get(place).cloned()).context("a program was not built")
 }
 
+/// One program of each family that not every stack needs; the others of the family come with it.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    OTHERS.iter().filter_map(|family| family.programs.first().map(|(program, _)| *program))
+}
+
 /// The folder under tests/tools that pins a program.
 pub(super) fn folder_of(name: &str) -> Option<&'static str> {
     family_of(name).map(|family| family.folder)

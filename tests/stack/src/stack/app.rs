@@ -21,10 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Namespace of the tenants that the app makes.
 const NAMESPACE: &str = "tenants";
 /// What the app reads from the environment begins so.
-const READ: [&str; 19] = [
+const READ: [&str; 20] = [
     "CHAT_",
     "DATABASE_",
     "DEMO_",
+    "DRAIN_",
     "EMBEDDING_",
     "EXTRACT_",
     "FILES",

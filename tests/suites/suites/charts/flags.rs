@@ -27,6 +27,7 @@ const OTHER_DEFAULT: &[(&str, &str)] = &[
     ("TENANTRY_LOG_FORMAT", "clusters collect JSON"),
     ("TENANTRY_LEADER_ELECTION", "there are two pods"),
     ("TENANTRY_LEASE_NAME", "the Deployment's name, so that two releases do not share it"),
+    ("DRAIN_SECONDS", "a Service takes some seconds to notice that a pod goes"),
     ("FILES", "the volume's folder"),
     ("PUBLIC_URL", "there is no default address of a cluster"),
 ];

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::lab::{Lab, NEON, chart_arg, lab};
+use serde_json::Value;
+
+use super::lab::{Lab, NEON, chart, chart_arg, helm, lab, objects};
 
 /// Every namespace that a case names.
 struct Case {
@@ -120,5 +122,43 @@ fn compare(name: &str, found: &str) -> Result<()> {
         found == committed,
         "{folder}/rights-{name}.txt says otherwise. Found:\n{found}\nIf that is meant, run this test with RIGHTS_WRITE=1"
     );
+    Ok(())
+}
+
+/// Group, resource, verb; names of single objects are left out.
+fn rights_in(text: &str) -> Result<BTreeSet<[String; 3]>> {
+    let mut rights = BTreeSet::new();
+    for object in objects(text)? {
+        if !object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role")) {
+            continue;
+        }
+        for rule in object["rules"].as_array().context("rules")? {
+            let list = |name: &str| rule[name].as_array().cloned().unwrap_or_default();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            for (group, resource) in list("apiGroups").iter().zip(list("resources").iter()) {
+                for verb in list("verbs") {
+                    rights.insert([text(group), text(resource), text(&verb)]);
+                }
+            }
+        }
+    }
+    ensure!(!rights.is_empty(), "no right in {text}");
+    Ok(rights)
+}
+
+#[tokio::test]
+async fn tests_run_with_the_rights_that_the_chart_gives() -> Result<()> {
+    let app = "app.enabled=true,app.publicUrl=https://chat.example.com,app.database.existingSecret=db,app.oidc.issuer=https://id.example.com,app.oidc.clientId=chat";
+    for (file, template, set) in [
+        ("operator-rbac.yaml", "templates/operator/rbac.yaml", "operator.enabled=true"),
+        ("app-rbac.yaml", "templates/app/rbac.yaml", app),
+    ] {
+        let mut command = helm()?;
+        command.args(["template", "tenantry"]).arg(chart()).args(["--show-only", template]);
+        command.args(["--set", NEON, "--set", set]);
+        let given = rights_in(&acceptance::run(command).await?.success()?)?;
+        let used = fs::read_to_string(stack::paths::checkout().join("tests/stack").join(file))?;
+        assert_eq!(rights_in(&used)?, given, "{file} and the chart's {template}");
+    }
     Ok(())
 }
