@@ -48,6 +48,10 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     }
 }
 
+fn is_busy(db: &sqlx::PgPool) -> bool {
+    db.size() >= db.options().get_max_connections() && db.num_idle() == 0
+}
+
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     if !admin.app.tenants.is_listed() {
         let words = "waiting for the list of VectorTenants: is the definition installed, may this account list them?";
@@ -55,6 +59,8 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     }
     match sqlx::query("select 1").execute(&admin.app.db).await {
         Ok(_) => (StatusCode::OK, "ok"),
+        // Every connection stands and is in use: busy, and no better if the load moves to the other pods.
+        Err(sqlx::Error::PoolTimedOut) if is_busy(&admin.app.db) => (StatusCode::OK, "ok"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the main database does not answer"),
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use app::{
     admin,
-    args::{Args, Command, Serve},
+    args::{Args, Command, DatabaseArgs, Serve},
     auth::{self, oidc::Provider},
     db::{self, Changes},
     documents::Files,
@@ -24,7 +24,7 @@ use clap::Parser;
 use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,12 +38,8 @@ fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
         // Before anything else is made: this process gets as little memory as it was told.
         Command::Extract(args) => Ok(ExitCode::from(ingest::extract(&args))),
-        Command::Migrate(args) => runtime()?.block_on(async {
-            install_tls();
-            db::open(&args).await?;
-            Ok(ExitCode::SUCCESS)
-        }),
-        Command::Serve(args) => runtime()?.block_on(serve(*args)),
+        Command::Migrate(args) => runtime()?.block_on(migrate(args)),
+        Command::Serve(args) => runtime()?.block_on(begin(*args)),
     }
 }
 
@@ -56,9 +52,32 @@ fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
+async fn migrate(args: DatabaseArgs) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    install_tls();
+    tokio::select! {
+        opened = db::open(&args) => Ok(opened.map(|_| ExitCode::SUCCESS)?),
+        () = signals.next() => anyhow::bail!("ended by a signal while the main database was waited for"),
+    }
+}
+
+/// The first process of a container is told nothing that it has no handler for, so signals come first; whatever hangs while the app
+/// starts is then left behind.
+async fn begin(args: Serve) -> anyhow::Result<ExitCode> {
+    let signals = Signals::new()?;
     telemetry::start(&args.process).map_err(anyhow::Error::msg)?;
     install_tls();
+    let (stop, stopping) = watch::channel(false);
+    tokio::spawn(end_on_signal(signals, stop));
+    let mut stopped = stopping.clone();
+    let (app, registry) = tokio::select! {
+        made = make(args) => made?,
+        _ = stopped.wait_for(|stop| *stop) => return Ok(ExitCode::SUCCESS),
+    };
+    run(app, registry, stopping).await
+}
+
+async fn make(args: Serve) -> anyhow::Result<(Arc<App>, Registry)> {
     auth::demo::check(&args.sign_in, args.process.listen).map_err(anyhow::Error::msg)?;
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
@@ -84,10 +103,14 @@ async fn serve(args: Serve) -> anyhow::Result<ExitCode> {
         metrics,
         args,
     });
-    run(app, registry).await
+    Ok((app, registry))
 }
 
-async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
+async fn run(
+    app: Arc<App>,
+    registry: Registry,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<ExitCode> {
     let process = &app.args.process;
     let bind = async |flag: &str, address: SocketAddr| {
         TcpListener::bind(address).await.with_context(|| format!("{flag} {address}"))
@@ -96,13 +119,11 @@ async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
     let admin = bind("--admin-listen", process.admin_listen).await?;
     tracing::info!(address = %listener.local_addr()?, admin = %admin.local_addr()?, "listening");
 
-    let (stop, stopping) = watch::channel(false);
     tokio::spawn(admin::serve(admin, registry, app.clone()));
     tokio::spawn(db::listen(app.db.clone(), app.changes.clone()));
     tokio::spawn(tenants::follow(app.tenants.clone()));
     tokio::spawn(tenants::heal(app.clone(), stopping.clone()));
     let workers = tokio::spawn(ingest::work(app.clone(), stopping.clone()));
-    tokio::spawn(end_on_signal(stop));
 
     let (mut stopped, drain) = (stopping.clone(), process.drain_seconds);
     let closing = Closing::default();
@@ -135,24 +156,30 @@ async fn run(app: Arc<App>, registry: Registry) -> anyhow::Result<ExitCode> {
     std::process::exit(0)
 }
 
-/// The first signal lets what is in hand finish, the second does not wait for it.
-async fn end_on_signal(stop: watch::Sender<bool>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be listened for");
-        return;
-    };
-    for first in [true, false] {
+/// What asks the process to end.
+struct Signals([Signal; 2]);
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let new = |kind| signal(kind).context("signals cannot be listened for");
+        Ok(Self([new(SignalKind::terminate())?, new(SignalKind::interrupt())?]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        if first {
-            tracing::info!("ending after what is in hand; a second signal ends at once");
-            let _ = stop.send(true);
-        }
     }
+}
+
+/// The first signal lets what is in hand finish, the second does not wait for it.
+async fn end_on_signal(mut signals: Signals, stop: watch::Sender<bool>) {
+    signals.next().await;
+    tracing::info!("ending after what is in hand; a second signal ends at once");
+    let _ = stop.send(true);
+    signals.next().await;
     std::process::exit(130)
 }
 

@@ -26,6 +26,7 @@ const KEY_RECHECK: Duration = Duration::from_secs(5);
 /// What readiness hangs on.
 #[derive(Debug, Default)]
 pub struct Readiness {
+    lease_unheard: AtomicBool,
     leads: AtomicBool,
     unlisted: AtomicUsize,
     key_refused: AtomicBool,
@@ -46,10 +47,21 @@ impl Readiness {
 
     /// From now on tenants are to be listed; who stands by is ready without.
     pub fn leads(&self) {
+        self.heard_of_lease(true);
         self.leads.store(true, Ordering::Relaxed);
     }
 
+    /// Whether there is recent word of the Lease. Without, this operator could never take over, and a rollout must not end.
+    pub fn heard_of_lease(&self, heard: bool) {
+        self.lease_unheard.store(!heard, Ordering::Relaxed);
+    }
+
     fn problem(&self) -> Option<&'static str> {
+        if self.lease_unheard.load(Ordering::Relaxed) {
+            return Some(
+                "no word of the lease: allow get, create and update of leases in its namespace",
+            );
+        }
         if self.leads.load(Ordering::Relaxed) && self.unlisted.load(Ordering::Relaxed) > 0 {
             return Some("waiting for the VectorTenant definition: apply crds/vectortenants.yaml");
         }

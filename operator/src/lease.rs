@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::metrics::Metrics;
+use crate::{admin::Readiness, metrics::Metrics};
 use turn::{Seen, Turn};
 
 /// One operator's way to the Lease.
@@ -36,6 +36,8 @@ pub struct Candidate {
     pub identity: String,
     /// How long a holder that is silent keeps the Lease.
     pub duration: Duration,
+    /// Who is told whether the Lease can be seen at all.
+    pub readiness: Arc<Readiness>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -48,31 +50,43 @@ pub struct Held {
     candidate: Candidate,
 }
 
+/// Why a call about the Lease brought nothing.
+struct Problem {
+    words: String,
+    /// Somebody else was quicker, which is no trouble.
+    is_race: bool,
+}
+
 impl Candidate {
     /// Waits until the Lease is ours, or until `stopping` becomes true.
     pub async fn acquire(self, mut stopping: watch::Receiver<bool>) -> Option<Held> {
         tracing::info!(lease = self.name, identity = self.identity, "waiting for the lease");
-        tokio::select! {
-            (lease, since) = self.campaign() => Some(self.hold(lease, since)),
-            _ = stopping.wait_for(|stop| *stop) => None,
-        }
-    }
-
-    async fn campaign(&self) -> (Lease, Instant) {
-        let mut seen = Seen::default();
-        loop {
+        let (mut seen, mut heard) = (Seen::default(), None);
+        // A request under way is waited for: it may have won, and then the Lease must be handed on.
+        while !*stopping.borrow() {
             let asked = Instant::now();
             match self.attempt(&mut seen).await {
-                Ok(Some(lease)) => return (lease, asked),
-                Ok(None) => {}
-                Err(problem) => tracing::warn!(lease = self.name, problem, "no word of the lease"),
+                Ok(Some(lease)) => return Some(self.hold(lease, asked)),
+                Ok(None) => {
+                    heard = Some(asked);
+                    self.readiness.heard_of_lease(true);
+                }
+                Err(Problem { words, is_race: _ }) => {
+                    tracing::warn!(lease = self.name, problem = words, "no word of the lease");
+                    let is_recent = |heard: Instant| heard.elapsed() < self.duration;
+                    self.readiness.heard_of_lease(heard.is_some_and(is_recent));
+                }
             }
-            sleep(turn::pause(self.duration)).await;
+            tokio::select! {
+                () = sleep(turn::pause(self.duration)) => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
+            }
         }
+        None
     }
 
     /// Looks at the Lease and takes it if nobody has it.
-    async fn attempt(&self, seen: &mut Seen) -> Result<Option<Lease>, String> {
+    async fn attempt(&self, seen: &mut Seen) -> Result<Option<Lease>, Problem> {
         let found = self.patiently(self.leases.get_opt(&self.name)).await?;
         // Ours already: the answer to an earlier request of ours was lost.
         let is_ours = found.as_ref().and_then(turn::holder) == Some(&self.identity);
@@ -88,20 +102,24 @@ impl Candidate {
         };
         match taken {
             Ok(lease) => Ok(Some(lease)),
-            // Somebody was quicker, or our request was heard although its answer was not: the next look tells.
-            Err(problem) => {
-                tracing::info!(lease = self.name, problem, "the lease was not taken");
-                Ok(None)
-            }
+            Err(Problem { words: _, is_race: true }) => Ok(None),
+            Err(problem) => Err(problem),
         }
     }
 
     /// A call that is not answered soon counts as failed.
-    async fn patiently<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+    async fn patiently<T>(
+        &self,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, Problem> {
+        let late = "the Kubernetes API did not answer in time".to_owned();
         match timeout(turn::patience(self.duration), call).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("the Kubernetes API did not answer in time".to_owned()),
+            Ok(Err(error)) => {
+                let is_race = matches!(&error, kube::Error::Api(status) if status.code == 409);
+                Err(Problem { words: error.to_string(), is_race })
+            }
+            Err(_) => Err(Problem { words: late, is_race: false }),
         }
     }
 
@@ -168,8 +186,8 @@ impl Candidate {
                     tracing::error!(lease = self.name, "another operator has the lease");
                     return (lease, true);
                 }
-                Ok(Err(problem)) => {
-                    tracing::warn!(lease = self.name, problem, "the lease was not renewed");
+                Ok(Err(Problem { words, is_race: _ })) => {
+                    tracing::warn!(lease = self.name, problem = words, "the lease was not renewed");
                 }
                 Err(_) => {} // the loop's first branch says it
             }
@@ -177,7 +195,7 @@ impl Candidate {
     }
 
     /// One renewal; `None` when the Lease has become somebody else's.
-    async fn once_more(&self, lease: &Lease) -> Result<Option<Lease>, String> {
+    async fn once_more(&self, lease: &Lease) -> Result<Option<Lease>, Problem> {
         let now = Some(MicroTime(jiff::Timestamp::now()));
         let spec = lease.spec.clone().unwrap_or_default();
         let wanted = |metadata: &ObjectMeta| Lease {
@@ -201,7 +219,7 @@ impl Candidate {
             Some(_) => Ok(None),
             // Removed by hand: whoever comes first makes it anew, and that may be another.
             None => {
-                tracing::warn!(lease = self.name, problem, "the lease was removed");
+                tracing::warn!(lease = self.name, problem = problem.words, "the lease was removed");
                 Ok(None)
             }
         }
@@ -229,12 +247,9 @@ impl Held {
         let replaced = leases.replace(&self.candidate.name, &params, &lease);
         match self.candidate.patiently(replaced).await {
             Ok(_) => tracing::info!(lease = self.candidate.name, "the lease is released"),
-            Err(problem) => {
-                tracing::warn!(
-                    lease = self.candidate.name,
-                    problem,
-                    "the lease runs out by itself"
-                );
+            Err(Problem { words, is_race: _ }) => {
+                let lease = self.candidate.name;
+                tracing::warn!(lease, problem = words, "the lease runs out by itself");
             }
         }
     }

@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{Semaphore, watch},
 };
 
@@ -30,8 +30,12 @@ const LAST_EVENTS: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // The first process of a container is told nothing that it has no handler for.
+    let signals = Signals::new().context("signals cannot be listened for")?;
     let args = Args::parse();
     operator::telemetry::start(&args.process).map_err(anyhow::Error::msg)?;
+    let (stop, mut stopping) = watch::channel(false);
+    tokio::spawn(end_on_signal(signals, stop));
     // One provider in the whole tree; libraries that find none would panic at their first connection.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
@@ -41,14 +45,17 @@ async fn main() -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let client = kube_client(&args).await?;
-    let (stop, stopping) = watch::channel(false);
+    let cluster = tokio::select! {
+        found = cluster_id(&client, args.kube.cluster_id.as_deref()) => found?,
+        _ = stopping.wait_for(|stop| *stop) => return Ok(()), // the API server hangs
+    };
     let (events, writer) = Events::start(client.clone(), metrics.clone());
     let migrations = Migrations::load(args.database.tenant_migrations.as_deref())
         .await
         .context("--tenant-migrations")?;
     let ctx = Arc::new(Context {
         neon: neon_client(&args.neon, metrics.clone())?,
-        cluster: cluster_id(&client, args.kube.cluster_id.as_deref()).await?,
+        cluster,
         namespaces: served_namespaces(&args.kube.namespaces),
         migrations,
         database: database(&args.database)?,
@@ -66,19 +73,19 @@ async fn main() -> anyhow::Result<()> {
     let stores = prepared.iter().map(|prepared| prepared.store.clone()).collect();
     registry.register_collector(Box::new(TenantCounts::new(stores)));
 
-    let candidate =
-        args.lease.leader_election.then(|| candidate(&args.lease, &ctx.kube, &ctx.metrics));
+    let candidate = args.lease.leader_election.then(|| candidate(&args.lease, &ctx, &readiness));
     let listener = TcpListener::bind(args.process.listen)
         .await
         .with_context(|| format!("--listen {}", args.process.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     tokio::spawn(admin::serve(listener, registry, readiness.clone()));
     let key_watch = tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
-    tokio::spawn(end_on_signal(stop));
     if let Ok(held) = lead(candidate, &ctx.metrics, stopping.clone()).await {
         readiness.leads();
         let work = controller::run(prepared, ctx.clone(), args.kube.concurrency, stopping);
         while_leading(held, work).await;
+    } else {
+        drop(prepared);
     }
     // The Events' writer ends when nobody is left who could tell it anything.
     key_watch.abort();
@@ -90,14 +97,17 @@ async fn main() -> anyhow::Result<()> {
     std::process::exit(0)
 }
 
-fn candidate(args: &LeaseArgs, client: &kube::Client, metrics: &Metrics) -> Candidate {
+fn candidate(args: &LeaseArgs, ctx: &Context, readiness: &Arc<Readiness>) -> Candidate {
+    let client = &ctx.kube;
+    readiness.heard_of_lease(false);
     let namespace = args.lease_namespace.as_deref().unwrap_or(client.default_namespace());
     Candidate {
         leases: Api::namespaced(client.clone(), namespace),
         name: args.lease_name.clone(),
         identity: format!("{}_{}", args.lease_identity, uuid::Uuid::new_v4()),
         duration: Duration::from_secs(u64::from(args.lease_seconds)),
-        metrics: metrics.clone(),
+        readiness: readiness.clone(),
+        metrics: ctx.metrics.clone(),
     }
 }
 
@@ -128,24 +138,29 @@ async fn while_leading(held: Option<Held>, work: impl Future<Output = ()>) {
     }
 }
 
-/// The first signal lets the steps in hand finish, the second does not wait for them.
-async fn end_on_signal(stop: watch::Sender<bool>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be listened for");
-        return;
-    };
-    for first in [true, false] {
+/// What asks the process to end.
+struct Signals([Signal; 2]);
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        if first {
-            tracing::info!("ending after the steps in hand; a second signal ends at once");
-            let _ = stop.send(true);
-        }
     }
+}
+
+/// The first signal lets the steps in hand finish, the second does not wait for them.
+async fn end_on_signal(mut signals: Signals, stop: watch::Sender<bool>) {
+    signals.next().await;
+    tracing::info!("ending after the steps in hand; a second signal ends at once");
+    let _ = stop.send(true);
+    signals.next().await;
     tracing::warn!("ended at once");
     std::process::exit(130)
 }

@@ -153,7 +153,7 @@ impl Metrics {
         );
         registry.register(
             "tenantry_leader_transitions",
-            "Times that this operator became or ceased to be the one at work",
+            "Times that this operator became the one at work",
             self.leader_transitions.clone(),
         );
     }
@@ -161,7 +161,9 @@ impl Metrics {
     /// This operator became, or ceased to be, the one at work.
     pub fn leading(&self, is_leader: bool) {
         self.leader.set(i64::from(is_leader));
-        self.leader_transitions.inc();
+        if is_leader {
+            self.leader_transitions.inc();
+        }
     }
 
     /// One pass is over.

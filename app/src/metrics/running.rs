@@ -29,28 +29,39 @@ impl Drop for Listening {
     }
 }
 
-/// A request to a model. One that is dropped before its end was abandoned: it took too long, or nobody wanted it any more.
+/// A request to a model. One that is dropped before its end was abandoned: nobody wanted it any more. One that is dropped when its
+/// time is over is the model's failure, and is counted as `unavailable`.
 pub struct ModelCall {
     metrics: Metrics,
     model: &'static str,
     started: Instant,
-    outcome: &'static str,
+    outcome: Option<&'static str>,
+    due: Option<Instant>,
 }
 
 impl ModelCall {
     pub(super) fn new(metrics: Metrics, model: &'static str) -> Self {
-        Self { metrics, model, started: Instant::now(), outcome: "abandoned" }
+        Self { metrics, model, started: Instant::now(), outcome: None, due: None }
+    }
+
+    /// Until when there must be an answer.
+    #[must_use]
+    pub fn due(mut self, at: Instant) -> Self {
+        self.due = Some(at);
+        self
     }
 
     /// It ended so: `ok`, or a category of errors.
     pub fn ended(mut self, outcome: &'static str) {
-        self.outcome = outcome;
+        self.outcome = Some(outcome);
     }
 }
 
 impl Drop for ModelCall {
     fn drop(&mut self) {
-        self.metrics.model_called(self.model, self.outcome, self.started);
+        let late = self.due.is_some_and(|due| Instant::now() >= due);
+        let dropped = if late { "unavailable" } else { "abandoned" };
+        self.metrics.model_called(self.model, self.outcome.unwrap_or(dropped), self.started);
     }
 }
 
@@ -116,14 +127,18 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_nobody_waits_for_was_abandoned() {
+    fn a_call_that_nobody_waits_for_was_abandoned_and_a_late_one_failed() {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         metrics.model_call("chat").ended("ok");
+        let later = Instant::now() + Duration::from_secs(600);
         drop(metrics.model_call("chat"));
+        drop(metrics.model_call("chat").due(later));
+        drop(metrics.model_call("chat").due(Instant::now()));
+        metrics.model_call("chat").due(Instant::now()).ended("refused");
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
-        for (outcome, count) in [("ok", 1), ("abandoned", 1), ("unavailable", 0)] {
+        for (outcome, count) in [("ok", 1), ("abandoned", 2), ("unavailable", 1), ("refused", 1)] {
             let line = |labels: &str| format!("tenantry_app_model_calls_total{{{labels}}} {count}");
             let line = line(&format!("model=\"chat\",outcome=\"{outcome}\""));
             assert!(text.contains(&line), "{line} in {text}");

@@ -3,7 +3,11 @@
 //! In: messages. Out: an answer, in one piece or as it is written. The crate's stream ends without a word where the connection
 //! does, so an answer counts as whole only once the model has said why it ended. Dropping a stream ends the model's work.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -142,9 +146,10 @@ impl ChatModel {
         most_tokens: u32,
         patience: Duration,
     ) -> Result<String, Error> {
+        let due = Instant::now() + patience;
         let asking = async {
             let _permit = self.permit().await;
-            let call = self.0.metrics.model_call("chat");
+            let call = self.0.metrics.model_call("chat").due(due);
             let request = self.request(messages, most_tokens, false);
             let answer = self.0.client.chat().create_byot(request).await;
             let text = answer.map_err(|e| fault(e).error).and_then(|answer: Chunk| {
@@ -159,13 +164,18 @@ impl ChatModel {
         tokio::time::timeout(patience, asking).await.map_err(late)?
     }
 
-    /// An answer as it is written.
+    /// An answer as it is written. Whoever asks drops it at `due`, if it has not ended by then: that is counted as a time-out.
     ///
     /// # Errors
     /// When the model does not begin to answer.
-    pub async fn stream(&self, messages: &[Message], most_tokens: u32) -> Result<Answering, Error> {
+    pub async fn stream(
+        &self,
+        messages: &[Message],
+        most_tokens: u32,
+        due: Instant,
+    ) -> Result<Answering, Error> {
         let permit = self.permit().await;
-        let call = self.0.metrics.model_call("chat");
+        let call = self.0.metrics.model_call("chat").due(due);
         let request = self.request(messages, most_tokens, true);
         let stream = self.0.client.chat().create_stream_byot(request).await;
         match stream.map_err(|e| fault(e).error) {
@@ -213,6 +223,13 @@ impl Answering {
             call.ended(outcome(&piece));
         }
         piece
+    }
+
+    /// No more is wanted: the model did its part, however it would have gone on.
+    pub fn enough(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.ended("ok");
+        }
     }
 
     async fn piece(&mut self) -> Result<Piece, Error> {

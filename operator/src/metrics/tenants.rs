@@ -114,13 +114,14 @@ fn unready_since(tenant: &VectorTenant) -> Option<Timestamp> {
     let counts = tenant.metadata.deletion_timestamp.is_none()
         && !tenant.spec.paused
         && !crds::is_true(conditions, ConditionType::Stalled);
-    let created = tenant.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    match crds::find(conditions, ConditionType::Ready) {
-        Some(ready) if ready.status == "True" => None,
-        Some(ready) => Some(ready.last_transition_time.0),
-        None => created,
+    if !counts || crds::is_true(conditions, ConditionType::Ready) {
+        return None;
     }
-    .filter(|_| counts)
+    // From when it was last let go on: the days in which it was paused, or waited for a person, are not the operator's.
+    let turns = [ConditionType::Ready, ConditionType::Stalled, ConditionType::Reconciling];
+    let at = |kind| crds::find(conditions, kind).map(|found| found.last_transition_time.0);
+    let created = tenant.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    turns.into_iter().filter_map(at).max().or(created)
 }
 
 fn deleted_since(tenant: &VectorTenant) -> Option<Timestamp> {

@@ -51,6 +51,10 @@ fn told(log: &str, user: &str) -> Result<(BTreeSet<Right>, Vec<String>)> {
             None => text("resource"),
         };
         let verb = event["verb"].as_str().unwrap_or_default().to_owned();
+        // What is applied and was not there is created, and the API server asks for that right too.
+        if verb == "patch" && code == Some(201) {
+            used.insert((text("apiGroup"), resource.clone(), "create".to_owned()));
+        }
         used.insert((text("apiGroup"), resource, verb));
     }
     Ok((used, refused))

@@ -66,6 +66,13 @@ pub(crate) async fn comes_and_goes(it: &Installation) -> Result<()> {
             .await?;
     ensure!(!version.is_empty());
     session.close().await?;
+    let renamed = json!({"vector": {"dimensions": 8}, "secret": {"name": "elsewhere"}});
+    it.platform.apply("acme", renamed).await?;
+    it.platform.wait_ready("acme").await?;
+    ensure!(
+        it.platform.secrets().get_opt("acme-postgres").await?.is_none(),
+        "the old Secret is still there"
+    );
     it.platform.delete("acme").await?;
     it.platform.wait_gone("acme").await?;
     ensure!(it.platform.ledger().await?.standing.is_empty(), "its project stands");

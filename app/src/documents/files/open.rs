@@ -74,7 +74,12 @@ fn bucket(args: &DocumentArgs, place: &str) -> Result<Files, String> {
         retry_timeout: RETRY_PATIENCE,
         ..RetryConfig::default()
     };
-    let mut builder = AmazonS3Builder::new()
+    // Without keys, those of the pod's or the machine's own role: where AWS puts them, its own variables say.
+    let builder = match &args.s3_access_key_id {
+        Some(_) => AmazonS3Builder::new(),
+        None => AmazonS3Builder::from_env(),
+    };
+    let mut builder = builder
         .with_bucket_name(bucket)
         .with_region(&args.s3_region)
         .with_virtual_hosted_style_request(false)

@@ -5,9 +5,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use acceptance::{TestOperator, wait_until};
+use acceptance::{PATIENCE, TestOperator, wait_until};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -150,14 +152,59 @@ async fn an_operator_that_waits_for_the_lease_ends_when_it_is_told() -> Result<(
     Ok(())
 }
 
+#[tokio::test]
+async fn without_word_of_the_lease_it_is_not_ready_and_says_why() -> Result<()> {
+    let t = prepared("leader-unheard").await?;
+    t.set_flag("--lease-namespace", "there-is-no-such-namespace");
+    t.begin().await?;
+    t.until("the log says it", None, async || {
+        ensure!(t.log_text().contains("no word of the lease"), "it does not");
+        Ok(())
+    })
+    .await?;
+    let (status, text) = t.page("/readyz").await?;
+    ensure!(status == 503 && text.contains("leases"), "{status}: {text}");
+    ensure!(t.end().await?.success(), "{}", t.log_text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_whose_api_server_hangs_ends_when_it_is_told() -> Result<()> {
+    let t = prepared("leader-hangs").await?;
+    let way = Way::to_nowhere(&t).await?;
+    t.set_flag("--kubeconfig", &way.kubeconfig);
+    let command = t.command()?;
+    let child = t.world.stack().spawn("operator-leader-hangs", &command)?;
+    wait_until("it has asked", PATIENCE, async || {
+        ensure!(way.asked.load(Ordering::Relaxed) > 0, "not yet");
+        Ok(())
+    })
+    .await?;
+    child.terminate();
+    let ended = tokio::task::spawn_blocking(move || child.wait(Duration::from_secs(20))).await??;
+    ensure!(ended.success(), "it ended with {ended}");
+    Ok(())
+}
+
 /// A way to the API server that can be cut.
 struct Way {
     kubeconfig: PathBuf,
+    /// Connections that were taken.
+    asked: Arc<AtomicUsize>,
     carrying: JoinHandle<()>,
 }
 
 impl Way {
     async fn to_the_api_server(t: &TestOperator) -> Result<Self> {
+        Self::of(t, true).await
+    }
+
+    /// Connections are taken, and nobody answers.
+    async fn to_nowhere(t: &TestOperator) -> Result<Self> {
+        Self::of(t, false).await
+    }
+
+    async fn of(t: &TestOperator, is_open: bool) -> Result<Self> {
         let text = fs::read_to_string(t.world.stack().operator_kubeconfig())?;
         let mut config: serde_json::Value = serde_saphyr::from_str(&text)?;
         let server = &mut config["clusters"][0]["cluster"]["server"];
@@ -165,19 +212,25 @@ impl Way {
         let target = target.context("the server's address")?.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         *server = json!(format!("https://{}", listener.local_addr()?));
-        let kubeconfig = t.folder()?.join("cut.kubeconfig");
+        let kubeconfig = t.folder()?.join("way.kubeconfig");
         fs::write(&kubeconfig, serde_json::to_vec(&config)?)?;
+        let asked = Arc::<AtomicUsize>::default();
+        let counted = asked.clone();
         let carrying = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((mut near, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let target = target.clone();
                 connections.spawn(async move {
+                    if !is_open {
+                        return std::future::pending().await;
+                    }
                     let mut far = TcpStream::connect(&target).await?;
                     tokio::io::copy_bidirectional(&mut near, &mut far).await
                 });
             }
         });
-        Ok(Self { kubeconfig, carrying })
+        Ok(Self { kubeconfig, asked, carrying })
     }
 
     /// Every connection is gone, and no new one is taken.
