@@ -47,7 +47,7 @@ enum Command {
     Images(commands::images::Flags),
     /// All that a release consists of: chart, images, CRD, lists of what is in them, checksums.
     Release {
-        /// Folder for it; what is in it is removed.
+        /// Folder for it; it must be missing, empty or hold an earlier release, which is replaced.
         #[arg(long, default_value = "dist")]
         output: std::path::PathBuf,
     },

@@ -9,6 +9,7 @@ mod check;
 mod engine;
 mod inputs;
 mod sbom;
+mod shipped;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ pub struct Flags {
     /// Image to build on; left out, distroless with docker and podman where it can be pulled, else one made from Debian packages.
     #[arg(long)]
     base: Option<String>,
-    /// Build twice from nothing and fail unless both give the same images.
+    /// Build twice from nothing and fail unless both give the same images; with `--compile`, the compiler's own cache stays.
     #[arg(long)]
     twice: bool,
 }
@@ -76,12 +77,14 @@ pub struct Wanted {
     pub compile: bool,
     /// Image to build on.
     pub base: Option<String>,
+    /// Take nothing of an earlier build.
+    pub fresh: bool,
 }
 
 impl Wanted {
     /// Binaries that cargo has built, everything else as the machine has it.
     pub fn prebuilt(profile: Profile) -> Self {
-        Self { profile, engine: None, compile: false, base: None }
+        Self { profile, engine: None, compile: false, base: None, fresh: false }
     }
 }
 
@@ -107,6 +110,7 @@ pub fn images(common: &Common, flags: &Flags) -> Result<ExitCode> {
         engine: flags.engine,
         compile: flags.compile,
         base: flags.base.clone(),
+        fresh: false,
     };
     if !common.no_build && !wanted.compile {
         binaries(wanted.profile)?;
@@ -130,18 +134,17 @@ pub fn images(common: &Common, flags: &Flags) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the binaries of that profile: the same build that tests and measurements use.
+/// Builds the binaries of that profile: what tests have built, or what ships.
 pub(super) fn binaries(profile: Profile) -> Result<()> {
-    if profile == Profile::Debug {
-        return install::cargo_build();
+    match profile {
+        Profile::Debug => install::cargo_build(),
+        Profile::Release => tool::run("building the release", &shipped::build()?),
     }
-    let mut build = install::cargo()?;
-    build.args(["build", "--release", "--locked", "--workspace", "--bins"]);
-    tool::run("building the release", build.current_dir(paths::checkout()))
 }
 
 /// Builds both images from nothing, twice: an image that differs holds something of the moment or the machine.
 fn prove(wanted: &Wanted, output: &Path) -> Result<()> {
+    let wanted = &Wanted { fresh: true, ..wanted.clone() };
     let [first, second] = ["first", "second"].map(|name| output.join(format!("twice-{name}")));
     let made = [&first, &second].map(|folder| {
         let _ = fs::remove_dir_all(folder);
@@ -161,7 +164,7 @@ fn prove(wanted: &Wanted, output: &Path) -> Result<()> {
 pub fn build(wanted: &Wanted, output: &Path) -> Result<Vec<Image>> {
     fs::create_dir_all(output)?;
     let _lock = install::lock("images")?;
-    let engine = Engine::find(wanted.engine)?;
+    let engine = Engine::find(wanted.engine, wanted.fresh)?;
     let inputs = Inputs::gather(wanted, &engine)?;
     let there = TARGETS.map(|target| known(output, target, &inputs));
     if there.iter().all(Option::is_some) {

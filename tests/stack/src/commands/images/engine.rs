@@ -29,13 +29,15 @@ pub(super) struct Engine {
     choice: Choice,
     program: PathBuf,
     store: PathBuf,
+    /// Nothing of an earlier build is taken.
+    fresh: bool,
 }
 
 impl Engine {
     /// The wanted one, or the first that works. A docker without its daemon is none.
-    pub(super) fn find(wanted: Option<Choice>) -> Result<Self> {
+    pub(super) fn find(wanted: Option<Choice>, fresh: bool) -> Result<Self> {
         let store = paths::cache()?.join("images/store");
-        let engine = |choice, program| Self { choice, program, store: store.clone() };
+        let engine = |choice, program| Self { choice, program, store: store.clone(), fresh };
         let alive = |program: &PathBuf| {
             Command::new(program).arg("info").output().is_ok_and(|output| output.status.success())
         };
@@ -77,10 +79,16 @@ impl Engine {
         command
     }
 
-    /// Whether an image is here or can be had.
-    pub(super) fn has(&self, image: &str) -> bool {
-        tool::output(self.command().args(["pull", image])).is_ok()
-            || tool::output(self.command().args(["inspect", image])).is_ok()
+    /// The id of an image that is here or can be had: its name may mean another tomorrow.
+    pub(super) fn id(&self, image: &str) -> Option<String> {
+        // Without a registry, what is here already counts.
+        let _ = tool::output(self.command().args(["pull", image]));
+        let inspect: &[&str] = match self.choice {
+            Choice::Docker | Choice::Podman => &["image", "inspect", "--format", "{{.Id}}"],
+            Choice::Buildah => &["inspect", "--type", "image", "--format", "{{.FromImageID}}"],
+        };
+        let id = tool::output(self.command().args(inspect).arg(image)).ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
     }
 
     /// Builds `name`; every time in it is `epoch`.
@@ -91,8 +99,19 @@ impl Engine {
         context: &Path,
         epoch: u64,
     ) -> Result<()> {
+        let mut command = self.building(epoch);
+        command.args(arguments).args(["--tag", name]).arg(context);
+        tool::run(&format!("building {name}"), &command)
+    }
+
+    /// The beginning of a build.
+    fn building(&self, epoch: u64) -> Command {
         let mut command = self.command();
         command.arg("build");
+        if self.fresh {
+            // Docker and podman would otherwise hand out the layers of the build before.
+            command.arg("--no-cache");
+        }
         match self.choice {
             Choice::Docker => {
                 command.args(["--provenance=false", "--build-arg"]);
@@ -103,8 +122,7 @@ impl Engine {
                 command.arg(epoch.to_string());
             }
         }
-        command.args(arguments).args(["--tag", name]).arg(context);
-        tool::run(&format!("building {name}"), &command)
+        command
     }
 
     /// Writes an image as a folder: index.json, blobs.
@@ -136,6 +154,25 @@ impl Engine {
             let mut unshare = Command::new(&self.program);
             let _ = tool::output(unshare.args(["unshare", "rm", "-rf", "--"]).arg(folder))
                 .context("cannot remove the image builder's folder");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_build_takes_no_layer_of_the_one_before() {
+        for choice in [Choice::Docker, Choice::Podman, Choice::Buildah] {
+            let words = |fresh| -> Vec<String> {
+                let engine = Engine { choice, program: "x".into(), store: "y".into(), fresh };
+                let command = engine.building(1);
+                command.get_args().map(|word| word.to_string_lossy().into_owned()).collect()
+            };
+            let cold = words(true);
+            assert!(cold.contains(&"--no-cache".to_owned()), "{cold:?}");
+            assert!(!words(false).contains(&"--no-cache".to_owned()), "{choice:?}");
         }
     }
 }

@@ -12,13 +12,15 @@ use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::engine::Engine;
-use super::{Profile, TARGETS, Wanted};
+use super::{Profile, TARGETS, Wanted, shipped};
 use crate::install::ImageBase;
 use crate::options::env;
 use crate::{install, paths, tool};
 
 /// The version of everything in this workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+const DIRTY: &str = "-dirty";
+const UNKNOWN: &str = "unknown";
 const DISTROLESS: &str = "gcr.io/distroless/cc-debian12:nonroot";
 
 /// The last commit: what a build is named after, and the time of everything in it.
@@ -35,23 +37,29 @@ impl Commit {
             let text = tool::output(Command::new("git").args(args).current_dir(paths::checkout()));
             text.map(|text| text.trim().to_owned()).ok()
         };
-        let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
-        let mark = if changed.is_some_and(|changes| !changes.is_empty()) { "-dirty" } else { "" };
+        // A file that nobody has added yet is compiled and packed like any other.
+        let changed = git(&["status", "--porcelain", "--untracked-files=normal"]);
+        let mark = if changed.is_some_and(|changes| !changes.is_empty()) { DIRTY } else { "" };
         let revision = git(&["rev-parse", "HEAD"]).map(|id| format!("{id}{mark}"));
         let epoch = env("SOURCE_DATE_EPOCH").or_else(|| git(&["log", "-1", "--format=%ct"]));
         let epoch = epoch.unwrap_or_else(|| "0".to_owned());
         Ok(Self {
-            revision: revision.unwrap_or_else(|| "unknown".to_owned()),
+            revision: revision.unwrap_or_else(|| UNKNOWN.to_owned()),
             epoch: epoch.parse().with_context(|| format!("{epoch} is no time in seconds"))?,
         })
+    }
+
+    /// Whether the revision says all that there is to say of the sources.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.revision != UNKNOWN && !self.revision.ends_with(DIRTY)
     }
 }
 
 /// What stands under the binaries.
 #[derive(Debug, Clone)]
 enum Base {
-    /// An image by name.
-    Named(String),
+    /// An image by name, and its id.
+    Named(String, String),
     /// A root folder made from Debian packages.
     Packages(ImageBase),
 }
@@ -72,11 +80,15 @@ impl Inputs {
     pub(super) fn gather(wanted: &Wanted, engine: &Engine) -> Result<Self> {
         let commit = Commit::read()?;
         let base = match &wanted.base {
-            Some(name) => Base::Named(name.clone()),
-            None if !engine.stands_alone() && engine.has(DISTROLESS) => {
-                Base::Named(DISTROLESS.to_owned())
+            Some(name) => {
+                let id =
+                    engine.id(name).with_context(|| format!("the base {name} cannot be had"))?;
+                Base::Named(name.clone(), id)
             }
-            None => Base::Packages(install::image_base()?),
+            None => match (!engine.stands_alone()).then(|| engine.id(DISTROLESS)).flatten() {
+                Some(id) => Base::Named(DISTROLESS.to_owned(), id),
+                None => Base::Packages(install::image_base()?),
+            },
         };
         let binaries = (!wanted.compile).then(|| prebuilt(wanted.profile)).transpose()?;
         let created = tool::output(Command::new("date").args([
@@ -101,11 +113,12 @@ impl Inputs {
         for file in self.binaries.iter().flatten() {
             sum.update(fs::read(file)?);
         }
-        if self.binaries.is_none() && self.commit.revision.ends_with("-dirty") {
+        if self.binaries.is_none() && !self.commit.is_clean() {
             sum.update(paths::random_hex(8)?);
         }
-        if let Base::Packages(base) = &self.base {
-            sum.update(&base.key);
+        match &self.base {
+            Base::Named(_, id) => sum.update(id),
+            Base::Packages(base) => sum.update(&base.key),
         }
         Ok(paths::hex(&sum.finalize()))
     }
@@ -120,7 +133,7 @@ impl Inputs {
 
     fn base_name(&self) -> &str {
         match &self.base {
-            Base::Named(name) => name,
+            Base::Named(name, _) => name,
             Base::Packages(_) => "localhost/tenantry-base:debian",
         }
     }
@@ -189,11 +202,9 @@ fn dockerfile() -> PathBuf {
 }
 
 fn prebuilt(profile: Profile) -> Result<Vec<PathBuf>> {
-    let target =
-        env("CARGO_TARGET_DIR").map_or_else(|| paths::checkout().join("target"), PathBuf::from);
     let (folder, how) = match profile {
-        Profile::Debug => (target.join("debug"), "cargo build --workspace --bins"),
-        Profile::Release => (target.join("release"), "cargo build --release --workspace --bins"),
+        Profile::Debug => (shipped::target().join("debug"), "cargo build --workspace --bins"),
+        Profile::Release => (shipped::folder(), "cargo run --package stack -- images"),
     };
     let binaries = TARGETS.map(|name| folder.join(format!("tenantry-{name}")));
     for file in &binaries {
@@ -205,6 +216,13 @@ fn prebuilt(profile: Profile) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_changed_or_unknown_checkout_is_no_commit() {
+        let commit = |revision: &str| Commit { revision: revision.to_owned(), epoch: 0 };
+        assert!(commit("0123abc").is_clean());
+        assert!(!commit("0123abc-dirty").is_clean() && !commit("unknown").is_clean());
+    }
 
     /// A crate that the build inside an image cannot see would be found missing only where there is a registry.
     #[test]
