@@ -5,6 +5,7 @@
 //! stack's loopback at [`ADDRESS`]. Nothing is written outside the run's folder but cgroups, which `namespaces::leave` removes.
 //! NetworkPolicies are not enforced here: the bridge plugin knows none.
 
+mod cgroups;
 mod config;
 mod image;
 pub mod namespaces;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::{run, say, tool};
+use crate::{node, run, say, tool};
 
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
@@ -31,6 +31,7 @@ pub fn watch() -> Result<()> {
             thread::spawn(move || {
                 tool::stop_all();
                 run::stop_all();
+                node::namespaces::leave();
                 say::last_words("Stopped.");
                 std::process::exit(128 + signal);
             });
