@@ -11,12 +11,13 @@ use clap::Args;
 
 use super::results::{News, Results};
 use super::{Common, images};
-use crate::options::{IMAGES, STAY};
+use crate::install::Wanted;
+use crate::options::{IMAGES, Options, STAY};
 use crate::{install, node, paths, say, tool};
 
-/// Programs that the walk needs beside those of a stack: they are built before it, because it has no network.
-const PROGRAMS: [&str; 6] =
-    ["versitygw", "kubelet", "kube-proxy", "kube-scheduler", "containerd", "helm"];
+/// One program of each family that the walk needs beside those of a stack; the others of the family (`ctr`, `pause`, `kube-proxy`) are
+/// built with it.
+const PROGRAMS: [&str; 4] = ["versitygw", "kubelet", "containerd", "helm"];
 
 /// Flags of `stack e2e-pods`.
 #[derive(Debug, Clone, Args)]
@@ -102,8 +103,10 @@ fn run(profile: images::Profile, results: &mut Results) -> Result<bool> {
     Ok(child.exit_status().is_some_and(|status| status.success()))
 }
 
-/// Images, and every program and package that is fetched from somewhere.
+/// Images, and every program and package that is fetched from somewhere: there is no network inside.
 fn prepare(profile: images::Profile) -> Result<Vec<PathBuf>> {
+    let stack = Options { models: true, chat: true, ..Options::default() };
+    install::install(Wanted::for_options(&stack))?;
     for program in PROGRAMS {
         install::go_program(program)?;
     }
