@@ -1,8 +1,8 @@
 //! Everything that must be on the machine before a stack can start, installed where it is missing.
 //!
 //! In: the checkout's pins (go.mod files, lock files, checksums). Out: paths of programs. Found first, downloaded or built last,
-//! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system (but
-//! for root's browser and image builder, see `chromium` and `buildah`).
+//! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system, with three
+//! exceptions, by apt-get and for root only: a browser (`chromium`), an image builder (`buildah`), a node's packages (`node_packages`).
 
 mod apt;
 mod buildah;
@@ -106,7 +106,6 @@ pub fn install(wanted: Wanted) -> Result<Installed> {
 
 /// A program that not every stack needs, such as `helm`: found, or built with Go where it is missing.
 pub fn go_program(name: &str) -> Result<PathBuf> {
-    let _lock = go::folder_of(name).map(lock).transpose()?;
     go::program(name)
 }
 
@@ -132,8 +131,8 @@ pub fn node_packages() -> Result<()> {
     apt::install(&missing)
 }
 
-/// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack, the name of a
-/// folder of tests/tools for what that pins, `packages` is taken last and for a single folder.
+/// Only one process installs at a time; the others find everything done. `install` is for the parts of every stack; the name of a
+/// folder of tests/tools is for a build of what that pins, `packages` for a single folder: those two are taken last.
 pub(crate) fn lock(name: &str) -> Result<File> {
     let file = File::create(paths::cache()?.join(format!("{name}.lock")))?;
     if file.try_lock().is_err() {

@@ -57,6 +57,18 @@ pub(super) fn unpack_with_dependencies(name: &str, root: &Path) -> Result<()> {
     Ok(fs::remove_dir_all(cache)?)
 }
 
+/// Versions of the packages that the machine's package lists offer, in the order of `names`; none where the lists are empty.
+pub(super) fn candidates(names: &[&str]) -> Vec<String> {
+    let mut policy = Command::new("apt-cache");
+    policy.arg("policy").args(names).env("LC_ALL", "C");
+    offered(&tool::output(&mut policy).unwrap_or_default())
+}
+
+fn offered(policy: &str) -> Vec<String> {
+    let versions = policy.lines().filter_map(|line| line.trim().strip_prefix("Candidate: "));
+    versions.filter(|version| *version != "(none)").map(ToOwned::to_owned).collect()
+}
+
 /// Installs packages into the system; only root may.
 pub(super) fn install(names: &[&str]) -> Result<()> {
     super::require("apt-get", "only Debian and its relatives have it")?;
@@ -111,4 +123,17 @@ fn private_lists() -> Result<Vec<String>> {
     tool::run("fetching package lists", &command)?;
     ensure!(state.join("lists").is_dir(), "apt-get update left no lists");
     Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_apts_policy() {
+        let policy = "a:\n  Installed: (none)\n  Candidate: 2.42.0+ds-5+b5\n  Version table:\n\
+                      b:\n  Installed: 1\n  Candidate: (none)\n";
+        assert_eq!(offered(policy), ["2.42.0+ds-5+b5"]);
+        assert!(offered("").is_empty());
+    }
 }

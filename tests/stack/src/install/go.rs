@@ -1,7 +1,8 @@
 //! Programs that are built with Go, at the versions that tests/tools pins: the control plane, and what single tests need.
 //!
 //! In: KUBEBUILDER_ASSETS, PATH, the go.mod files. Out: paths of the programs. What neither of the first two has (PATH counts at
-//! the wanted minor version only) is built once with Go and kept under the hash of go.sum, so a changed pin is a new build.
+//! the wanted minor version only) is built once with Go and kept under the hash of go.sum and of sources of our own beside it, so a
+//! changed pin or source is a new build. Families of one folder share its lock.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use super::packages;
 use crate::{options, paths, tool};
 
 /// The four programs of Kubernetes.
@@ -131,11 +133,6 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     OTHERS.iter().filter_map(|family| family.programs.first().map(|(program, _)| *program))
 }
 
-/// The folder under tests/tools that pins a program.
-pub(super) fn folder_of(name: &str) -> Option<&'static str> {
-    family_of(name).map(|family| family.folder)
-}
-
 fn family_of(name: &str) -> Option<&'static Family> {
     OTHERS.iter().find(|family| family.programs.iter().any(|(program, _)| *program == name))
 }
@@ -156,16 +153,21 @@ impl Family {
             .with_context(|| format!("cannot read {}/go.mod", source.display()))?;
         let version = pinned_version(&go_mod, self.module)
             .with_context(|| format!("{}/go.mod does not pin {}", source.display(), self.module))?;
-        let sums = fs::read(source.join("go.sum"))?;
-        let key = paths::hex(&Sha256::digest(sums)[..6]);
-        let target = paths::cache_folder("tools")?.join(format!("{}-{version}-{key}", self.folder));
+        let name = format!("{}-{version}-{}", self.folder, key(&source)?);
+        let target = paths::cache_folder("tools")?.join(name);
 
         let find = |program: &str| locate(program, version, &target);
-        let missing: Vec<_> =
-            self.programs.iter().filter(|(program, _)| find(program).is_none()).collect();
-        if !missing.is_empty() {
-            let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
-            self.build(&source, version, &packages, &target)?;
+        let missing = || -> Vec<&str> {
+            let missing = self.programs.iter().filter(|(program, _)| find(program).is_none());
+            missing.map(|(_, package)| *package).collect()
+        };
+        if !missing().is_empty() {
+            let _lock = super::lock(self.folder)?;
+            // Whoever held the lock may have built them.
+            let packages = missing();
+            if !packages.is_empty() {
+                self.build(&source, version, &packages, &target)?;
+            }
         }
         let found = |(program, _): &(&str, &str)| {
             find(program).with_context(|| format!("Go built no {program} in {}", target.display()))
@@ -199,6 +201,20 @@ impl Family {
         }
         Ok(fs::remove_dir_all(&staging)?)
     }
+}
+
+/// Tells one state of a folder of tests/tools from another. Of most, go.sum says all that the version does not; where programs of our
+/// own lie there, they count too.
+fn key(source: &Path) -> Result<String> {
+    let mut sum = Sha256::new_with_prefix(fs::read(source.join("go.sum"))?);
+    let pins = ["go.mod", "go.sum"].map(|name| source.join(name));
+    for file in packages::files_of(source)?.iter().filter(|file| !pins.contains(file)) {
+        sum.update(file.strip_prefix(source)?.as_os_str().as_encoded_bytes());
+        let text = fs::read(file)?;
+        sum.update(text.len().to_le_bytes());
+        sum.update(text);
+    }
+    Ok(paths::hex(&sum.finalize()[..6]))
 }
 
 /// Some programs call themselves v0.0.0-master unless their linker is told; the others carry their version in their source.
@@ -279,6 +295,28 @@ mod tests {
             let text = fs::read_to_string(file).unwrap();
             assert!(pinned_version(&text, family.module).is_some(), "{}", family.module);
         }
+    }
+
+    /// A build of five minutes is not thrown away for nothing, and a changed program of ours is not run as it was.
+    #[test]
+    fn a_folder_is_known_by_its_sums_and_by_programs_of_our_own() {
+        let root = paths::cache_folder("unit-tests").unwrap().join(paths::random_hex(8).unwrap());
+        fs::create_dir_all(root.join("program")).unwrap();
+        fs::write(root.join("go.sum"), "sums").unwrap();
+        fs::write(root.join("go.mod"), "module a").unwrap();
+        let sums_alone = paths::hex(&Sha256::digest("sums")[..6]);
+        assert_eq!(key(&root).unwrap(), sums_alone);
+        let mut seen = vec![sums_alone];
+        for text in ["package main", "package main // changed"] {
+            fs::write(root.join("program/main.go"), text).unwrap();
+            seen.push(key(&root).unwrap());
+        }
+        fs::write(root.join("go.sum"), "others").unwrap();
+        seen.push(key(&root).unwrap());
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 4, "{seen:?}");
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn shown(folder: &Path) -> std::borrow::Cow<'_, str> {
 }
 
 /// Every file under `folder`, in order, but what npm and Python leave there.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| format!("no {}", folder.display()))?;
     for entry in entries {

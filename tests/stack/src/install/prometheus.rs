@@ -1,7 +1,7 @@
 //! Prometheus and promtool, for the tests of metrics, rules and dashboard.
 //!
-//! In: the Debian package, or PATH where there is no such package. Out: both programs. The package is unpacked into the cache and
-//! not installed: its service never starts, and nothing on the system changes.
+//! In: the Debian package, or PATH where there is no such package. Out: both programs. The package is unpacked into the cache, into
+//! a folder of its version, and not installed: its service never starts, and nothing on the system changes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,7 @@ pub struct Prometheus {
 
 /// Finds or unpacks them.
 pub fn prometheus() -> Result<Prometheus> {
-    let root = paths::cache()?.join("prometheus");
+    let root = paths::cache()?.join(folder(&apt::candidates(&["prometheus"])));
     let unpacked = packages::once(&root, |staging| {
         apt::unpack(&["prometheus"], staging)?;
         works(&programs(&staging.join("usr/bin")))
@@ -36,6 +36,14 @@ pub fn prometheus() -> Result<Prometheus> {
     }
 }
 
+/// A newer package is unpacked beside the older. Where the machine's package lists are empty, one serves until the cache is emptied.
+fn folder(versions: &[String]) -> String {
+    std::iter::once("prometheus")
+        .chain(versions.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
 fn programs(folder: &Path) -> Prometheus {
     Prometheus { server: folder.join("prometheus"), promtool: folder.join("promtool") }
 }
@@ -45,4 +53,15 @@ fn works(programs: &Prometheus) -> Result<()> {
         tool::output(Command::new(program).arg("--version"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_has_a_folder() {
+        assert_eq!(folder(&["2.42.0+ds-5+b5".to_owned()]), "prometheus-2.42.0+ds-5+b5");
+        assert_eq!(folder(&[]), "prometheus");
+    }
 }
