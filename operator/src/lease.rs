@@ -1,7 +1,7 @@
 //! Which of several operators is at work: the holder of one Lease.
 //!
-//! In: the Lease's place, this process's name for itself. Out: [`Held`], which renews the Lease until it is released and says
-//! when it is lost. Whoever loses it must end before another may take it: `turn` measures both ends by the process's own clock,
+//! In: the Lease's place, this process's name for itself, how to end it. Out: [`Held`], which renews the Lease until it is released,
+//! and ends the process when it is lost. Whoever loses it must end before another may take it: `turn` measures both ends by the process's own clock,
 //! never by a time that another machine wrote. It must not know what the holder does.
 
 mod turn;
@@ -17,7 +17,7 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 use tokio::{
-    sync::{oneshot, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
@@ -40,13 +40,14 @@ pub struct Candidate {
     pub readiness: Arc<Readiness>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Ends the process, at once: called by the task that renews, whatever the others are doing, when the Lease is lost.
+    pub end: fn(),
 }
 
 /// The Lease is ours.
 pub struct Held {
     renewing: JoinHandle<Lease>,
-    release: Arc<watch::Sender<bool>>,
-    lost: oneshot::Receiver<()>,
+    release: watch::Sender<bool>,
     candidate: Candidate,
 }
 
@@ -147,17 +148,16 @@ impl Candidate {
         tracing::info!(lease = self.name, identity = self.identity, "leading");
         self.metrics.leading(true);
         let (release, released) = watch::channel(false);
-        let (lose, lost) = oneshot::channel();
         let candidate = self.clone();
         let renewing = tokio::spawn(async move {
             let (lease, is_lost) = candidate.renew(lease, since, released).await;
             if is_lost {
                 candidate.metrics.leading(false);
-                let _ = lose.send(());
+                (candidate.end)();
             }
             lease
         });
-        Held { renewing, release: Arc::new(release), lost, candidate: self }
+        Held { renewing, release, candidate: self }
     }
 
     /// Renews until released (the Lease as it then is) or lost (`true`). `since` is when the last write that went through was
@@ -227,13 +227,6 @@ impl Candidate {
 }
 
 impl Held {
-    /// Returns when the Lease is lost; the process must then end at once. Never returns otherwise.
-    pub async fn lost(&mut self) {
-        if (&mut self.lost).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
     /// Hands the Lease on, so that nobody has to wait until it runs out. Nothing may be at work any more.
     pub async fn release(self) {
         let _ = self.release.send(true);

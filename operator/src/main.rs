@@ -39,9 +39,6 @@ async fn main() -> anyhow::Result<()> {
     // One provider in the whole tree; libraries that find none would panic at their first connection.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
-    if args.neon.create_grace_seconds <= args.neon.neon_timeout_seconds {
-        tracing::warn!("--create-grace-seconds should be greater than --neon-timeout-seconds");
-    }
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let client = kube_client(&args).await?;
@@ -82,8 +79,10 @@ async fn main() -> anyhow::Result<()> {
     let key_watch = tokio::spawn(admin::watch_key(ctx.clone(), readiness.clone()));
     if let Ok(held) = lead(candidate, &ctx.metrics, stopping.clone()).await {
         readiness.leads();
-        let work = controller::run(prepared, ctx.clone(), args.kube.concurrency, stopping);
-        while_leading(held, work).await;
+        controller::run(prepared, ctx.clone(), args.kube.concurrency, stopping).await;
+        if let Some(held) = held {
+            held.release().await;
+        }
     } else {
         drop(prepared);
     }
@@ -108,6 +107,7 @@ fn candidate(args: &LeaseArgs, ctx: &Context, readiness: &Arc<Readiness>) -> Can
         duration: Duration::from_secs(u64::from(args.lease_seconds)),
         readiness: readiness.clone(),
         metrics: ctx.metrics.clone(),
+        end: end_at_once,
     }
 }
 
@@ -126,16 +126,10 @@ async fn lead(
     }
 }
 
-/// The work, to its end; the Lease is released after it. Without the Lease nothing may go on: another operator begins soon.
-async fn while_leading(held: Option<Held>, work: impl Future<Output = ()>) {
-    let Some(mut held) = held else { return work.await };
-    tokio::select! {
-        () = held.lost() => {
-            tracing::error!("the lease is lost: ended at once");
-            std::process::exit(1)
-        }
-        () = work => held.release().await,
-    }
+/// Without the Lease nothing may go on: another operator begins soon.
+fn end_at_once() {
+    tracing::error!("the lease is lost: ended at once");
+    std::process::exit(1)
 }
 
 /// What asks the process to end.
@@ -178,6 +172,9 @@ async fn kube_client(args: &Args) -> anyhow::Result<kube::Client> {
 }
 
 fn neon_client(args: &NeonArgs, metrics: Metrics) -> anyhow::Result<neon::Client> {
+    if args.create_grace_seconds <= args.neon_timeout_seconds {
+        tracing::warn!("--create-grace-seconds should be greater than --neon-timeout-seconds");
+    }
     let api_key = match (&args.neon_api_key, &args.neon_api_key_file) {
         (Some(key), _) => key.clone(),
         (None, Some(path)) => {
