@@ -246,7 +246,7 @@ impl Metrics {
         ModelCall::new(self.clone(), model)
     }
 
-    /// A request to a model ended so: `ok`, `abandoned`, or a category of errors.
+    /// A request to a model ended so: `ok`, a category of errors, or `abandoned` where nobody wanted the answer any more.
     fn model_called(&self, model: &'static str, outcome: &'static str, started: Instant) {
         self.0.model_calls.get_or_create(&ModelOutcome { model, outcome }).inc();
         let seconds = started.elapsed().as_secs_f64();

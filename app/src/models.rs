@@ -130,7 +130,7 @@ impl Embeddings {
     pub async fn check(&self) -> Result<(), String> {
         let patience = self.0.request_patience.min(QUERY_PATIENCE);
         let text = ["dimensions".to_owned()];
-        match self.attempt(&text, patience).await.map_err(|fault| fault.error) {
+        match self.attempt(&text, patience, None).await.map_err(|fault| fault.error) {
             Ok(_) => Ok(()),
             Err(error @ Error::Dimensions { expected: _, got: _ }) => Err(error.to_string()),
             Err(error @ (Error::Unavailable(_) | Error::Refused(_) | Error::TooLong(_))) => {
@@ -148,7 +148,7 @@ impl Embeddings {
         let budget = self.0.request_patience * BATCH_REQUESTS;
         let batches = texts.chunks(self.0.batch);
         let requests: Vec<_> =
-            batches.map(|batch| self.persist(batch, Turn::Document, budget)).collect();
+            batches.map(|batch| self.persist(batch, Turn::Document, budget, None)).collect();
         let batches: Vec<Vec<Vec<f32>>> =
             stream::iter(requests).buffered(self.0.pace.documents()).try_collect().await?;
         Ok(batches.into_iter().flatten().collect())
@@ -161,25 +161,28 @@ impl Embeddings {
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, Error> {
         let budget = self.0.request_patience.min(QUERY_PATIENCE);
         let texts = [text.to_owned()];
-        let asking = self.persist(&texts, Turn::Query, budget);
+        let due = Instant::now() + budget;
+        let asking = self.persist(&texts, Turn::Query, budget, Some(due));
         let late = |_| Error::Unavailable(format!("no vector within {} s", budget.as_secs_f64()));
         let vectors = tokio::time::timeout(budget, asking).await.map_err(late)??;
         vectors.into_iter().next().ok_or_else(|| Error::Refused("it gave no vector".to_owned()))
     }
 
-    /// Asks again while that can help and the budget lasts. Waiting for a turn does not count against it.
+    /// Asks again while that can help and the budget lasts. Waiting for a turn does not count against it; `due` is when the caller
+    /// gives up in any case.
     async fn persist(
         &self,
         texts: &[String],
         turn: Turn,
         budget: Duration,
+        due: Option<Instant>,
     ) -> Result<Vec<Vec<f32>>, Error> {
         let (mut pauses, mut spent) = (pace::pauses(), Duration::ZERO);
         loop {
             let permit = self.0.pace.turn(turn).await;
             let started = Instant::now();
             let patience = self.0.request_patience.min(budget.saturating_sub(spent));
-            let fault = match self.attempt(texts, patience).await {
+            let fault = match self.attempt(texts, patience, due).await {
                 Ok(vectors) => return Ok(vectors),
                 Err(fault) => fault,
             };
@@ -199,8 +202,14 @@ impl Embeddings {
         }
     }
 
-    async fn attempt(&self, texts: &[String], patience: Duration) -> Result<Vec<Vec<f32>>, Fault> {
-        let call = self.0.metrics.model_call("embedding");
+    async fn attempt(
+        &self,
+        texts: &[String],
+        patience: Duration,
+        due: Option<Instant>,
+    ) -> Result<Vec<Vec<f32>>, Fault> {
+        let due = due.unwrap_or_else(|| Instant::now() + patience);
+        let call = self.0.metrics.model_call("embedding").due(due);
         let asked = tokio::time::timeout(patience, self.0.client.ask(texts)).await;
         let outcome = asked.unwrap_or_else(|_| {
             let words =

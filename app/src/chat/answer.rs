@@ -182,7 +182,8 @@ async fn compose(
     say_notes(sender, draft);
     sender.send(&wire::status("writing", "Writing an answer…"));
     let left = limit.saturating_sub(started.elapsed());
-    match tokio::time::timeout(left, by_model(app, model, begun, sender, draft)).await {
+    let due = Instant::now() + left;
+    match tokio::time::timeout(left, by_model(app, (model, due), begun, sender, draft)).await {
         Ok(Ok(())) => End::Done,
         // Nothing was said yet: the passages themselves are better than no answer.
         Ok(Err(_)) | Err(_) if draft.text.is_empty() => passages(sender, draft, begun, MODEL_AWAY),
@@ -229,7 +230,7 @@ fn passages(sender: &Sender, draft: &mut Draft, begun: &Begun, why: &str) -> End
 /// An answer of the model's; fewer sources where it takes less than it was given.
 async fn by_model(
     app: &App,
-    model: &ChatModel,
+    (model, due): (&ChatModel, Instant),
     begun: &Begun,
     sender: &Sender,
     draft: &mut Draft,
@@ -241,7 +242,7 @@ async fn by_model(
         let (sources, is_summary) = (&draft.found.sources[..given], draft.found.is_summary);
         let messages =
             prompt::answer(&begun.question, &begun.history, sources, history, is_summary);
-        match model.stream(&messages, most).await {
+        match model.stream(&messages, most, due).await {
             Err(models::Error::TooLong(_)) if given > 1 => {
                 tracing::warn!(sources = given, "a prompt was too long; see --chat-context-tokens");
                 (given, history) = (given / 2, history / 2);
@@ -287,6 +288,7 @@ async fn stream(
             }
             Piece::End(finish) => finish,
         };
+        answering.enough();
         let rest = grounding.push(&cleaner.finish());
         say(sender, draft, &format!("{rest}{}", grounding.finish()));
         draft.finish = Some(finish);
