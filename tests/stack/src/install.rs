@@ -4,6 +4,7 @@
 //! all of it into the cache. Two installs at once wait for each other. It must not need root and not change the system, with three
 //! exceptions, by apt-get and for root only: a browser (`chromium`), an image builder (`buildah`), a node's packages (`node_packages`).
 
+mod ahead;
 mod apt;
 mod buildah;
 mod cargo_program;
@@ -24,6 +25,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+pub use ahead::ahead;
 pub use buildah::buildah;
 pub use cargo_program::cargo_program;
 pub use chromium::chromium;
@@ -107,11 +109,6 @@ pub fn install(wanted: Wanted) -> Result<Installed> {
 /// A program that not every stack needs, such as `helm`: found, or built with Go where it is missing.
 pub fn go_program(name: &str) -> Result<PathBuf> {
     go::program(name)
-}
-
-/// All programs that not every stack needs, one after the other.
-pub fn go_programs() -> Result<()> {
-    go::names().try_for_each(|name| go_program(name).map(drop))
 }
 
 /// What a node takes from Debian: a runtime, network plugins, packet filters. Installed into the system, as root only may.

@@ -30,8 +30,13 @@ const AFTER_TESTS: [Check; 1] = [("generated files", generate::check)];
 /// `stack ci`
 pub fn ci(common: &Common) -> Result<ExitCode> {
     let mut failed = thread::scope(|scope| {
-        // Go builds for minutes on a new machine: it starts with the lints. What fails here fails again, loudly, with the tests.
-        scope.spawn(|| install_parts(common).and_then(|_| install::go_programs()));
+        // Go builds for minutes on a new machine, and all the rest takes its time too: both start with the lints. What fails here fails
+        // again, loudly, with the tests.
+        scope.spawn(|| install_parts(common).map(drop));
+        scope.spawn(|| {
+            images::ahead();
+            install::ahead();
+        });
         failures(&BEFORE_TESTS)
     });
     let mut results = test::run(common, &[]);

@@ -134,6 +134,13 @@ pub fn images(common: &Common, flags: &Flags) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Gets what builds, and what is built on, before they are needed; whoever needs them says what is wrong.
+pub(super) fn ahead() {
+    if Engine::find(None, false).is_ok_and(|engine| engine.stands_alone()) {
+        let _ = install::image_base();
+    }
+}
+
 /// Builds the binaries of that profile: what tests have built, or what ships.
 pub(super) fn binaries(profile: Profile) -> Result<()> {
     match profile {

@@ -35,6 +35,13 @@ pub(super) fn run(common: &Common, words: &[String]) -> Results {
     if !report.is_empty() {
         println!("\n{report}");
     }
+    if let Ok(cache) = paths::cache() {
+        // A failed test names its own; these are for what no test explains.
+        println!(
+            "\nlogs of stacks: {0}/logs, of builds and installations: {0}/install-logs",
+            cache.display()
+        );
+    }
     println!("\n(in {})", say::human(started.elapsed()));
     results
 }

@@ -40,12 +40,11 @@ pub(super) fn own() -> String {
 
 /// Removes a cgroup from each hierarchy; whether it is gone from all.
 pub(super) fn remove(root: &Path, name: &str) -> bool {
-    let gone = |hierarchy: PathBuf| {
-        let cgroup = hierarchy.join(name);
-        remove_below(&cgroup);
-        !cgroup.exists()
-    };
-    hierarchies(root).into_iter().map(gone).fold(true, |all, gone| all && gone)
+    let cgroups: Vec<_> = hierarchies(root).iter().map(|folder| folder.join(name)).collect();
+    for cgroup in &cgroups {
+        remove_below(cgroup);
+    }
+    !cgroups.iter().any(|cgroup| cgroup.exists())
 }
 
 /// A cgroup is removed by `rmdir`, those in it first; the kernel refuses one that holds a process.
