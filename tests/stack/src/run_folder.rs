@@ -145,7 +145,7 @@ fn is_stale(folder: &Path) -> bool {
 }
 
 /// `<pid> <start time>`: unlike the id alone, never the same for two processes of one boot. A zombie has no owner's rights.
-fn owner_line(pid: u32) -> String {
+pub(crate) fn owner_line(pid: u32) -> String {
     let mut stat = String::new();
     let read = fs::File::open(format!("/proc/{pid}/stat"))
         .and_then(|mut file| file.read_to_string(&mut stat));

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::run_folder::owner_line;
+
 /// Where this machine has its hierarchies.
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
-/// A cgroup of ours is called this and the process id of whoever made the namespaces.
+/// A cgroup of ours is called this, then the process id and start time of whoever made the namespaces.
 const PREFIX: &str = "tenantry-";
 
 /// A cgroup in every hierarchy of version 1, and in the unified one beside them.
@@ -35,7 +37,11 @@ fn hierarchies(root: &Path) -> Vec<PathBuf> {
 
 /// Name of the cgroup that this process's namespaces use.
 pub(super) fn own() -> String {
-    format!("{PREFIX}{}", std::process::id())
+    name_of(std::process::id())
+}
+
+fn name_of(owner: u32) -> String {
+    format!("{PREFIX}{}", owner_line(owner).replace(' ', "-"))
 }
 
 /// Removes a cgroup from each hierarchy; whether it is gone from all.
@@ -73,12 +79,11 @@ pub(super) fn remove_abandoned(root: &Path) {
     }
 }
 
-/// Named as ours are, by a process that is no more; what bears our own number is an earlier process's, as we have not begun.
+/// Named as ours are, by a process that is no more: its id may be another's by now.
 fn is_abandoned(name: &str) -> bool {
-    let owner = name.strip_prefix(PREFIX).and_then(|number| number.parse::<u32>().ok());
-    owner.is_some_and(|pid| {
-        pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists()
-    })
+    let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
+    let pid = owner.and_then(|(pid, _)| pid.parse().ok());
+    pid.is_some_and(|pid| name != name_of(pid))
 }
 
 /// Whether no process is in a cgroup, nor in any below it. One that is not there is empty too.
@@ -104,12 +109,14 @@ mod tests {
         let root = paths::cache_folder("unit-tests").unwrap().join(paths::random_hex(8).unwrap());
         let mut dead = Command::new("true").spawn().unwrap();
         dead.wait().unwrap();
-        let dead = format!("{PREFIX}{}", dead.id());
-        let living = format!("{PREFIX}{}", std::os::unix::process::parent_id());
+        let dead = format!("{PREFIX}{}-77", dead.id());
+        let living = own();
+        let reused = format!("{PREFIX}{}-1", std::process::id());
         for path in [
             &format!("memory/{dead}/pods/one"),
             &format!("unified/{dead}/pods"),
             &format!("memory/{living}"),
+            &format!("unified/{reused}"),
         ] {
             fs::create_dir_all(root.join(path)).unwrap();
         }
@@ -122,9 +129,11 @@ mod tests {
         assert!(root.join(format!("unified/{dead}/pods")).is_dir(), "a process still lives in it");
         fs::remove_file(busy).unwrap();
         remove_abandoned(&root);
-        assert!(
-            !root.join("memory").join(&dead).exists() && !root.join("unified").join(&dead).exists()
-        );
+        for gone in
+            [format!("memory/{dead}"), format!("unified/{dead}"), format!("unified/{reused}")]
+        {
+            assert!(!root.join(&gone).exists(), "{gone}");
+        }
         for kept in [living.as_str(), "tenantry-", "tenantry-x", "system"] {
             assert!(root.join("memory").join(kept).is_dir(), "{kept}");
         }
