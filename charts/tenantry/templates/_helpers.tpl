@@ -1,4 +1,4 @@
-{{/* Names and labels. A helper about one component takes a dict: root (the chart's scope), component, and values (its own). */}}
+{{/* Names and labels; where somebody's label has the name of one of the chart's own, the chart's stays (more: labels of one object). A helper about one component takes a dict: root (the chart's scope), component, and values (its own). */}}
 
 {{- define "tenantry.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
@@ -22,19 +22,25 @@
 {{- end -}}
 
 {{- define "tenantry.labels" -}}
-{{ include "tenantry.selectorLabels" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/part-of: tenantry
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "tenantry.selectorLabels" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "tenantry" -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- toYaml (merge $own (default dict .more) (default dict .root.Values.commonLabels)) -}}
+{{- end -}}
+
+{{/* Annotations of what outlives the release, by each tool that could remove it; options for Argo CD that somebody gives are added. */}}
+{{- define "tenantry.kept" -}}
+{{- $sync := "argocd.argoproj.io/sync-options" -}}
+{{- $own := dict "helm.sh/resource-policy" "keep" "kustomize.toolkit.fluxcd.io/prune" "disabled" -}}
+{{- $_ := set $own $sync (list "Prune=false" "Delete=false" (get (default dict .) $sync) | compact | join ",") -}}
+{{- toYaml (merge $own (default dict .)) -}}
 {{- end -}}
 
 {{- define "tenantry.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "tenantry.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "tenantry.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -42,8 +48,13 @@ app.kubernetes.io/component: {{ .component }}
 {{- if .values.serviceAccount.create -}}
 {{- default (include "tenantry.componentName" .) .values.serviceAccount.name -}}
 {{- else -}}
-{{- default "default" .values.serviceAccount.name -}}
+{{- .values.serviceAccount.name -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Of an object that belongs to no namespace: two releases of one name in two namespaces must not share it. */}}
+{{- define "tenantry.clusterName" -}}
+{{- printf "%s-%s" .root.Release.Namespace (include "tenantry.componentName" .) -}}
 {{- end -}}
 
 {{- define "tenantry.leaseName" -}}
@@ -83,13 +94,13 @@ app.kubernetes.io/component: {{ .component }}
 - name: {{ .name }}
   valueFrom:
     secretKeyRef:
-      name: {{ .secret }}
-      key: {{ .key }}
+      name: {{ .secret | quote }}
+      key: {{ .key | quote }}
 {{- end -}}
 
 {{/* What pods of both components have in common. */}}
 {{- define "tenantry.podSpec" -}}
-serviceAccountName: {{ include "tenantry.serviceAccountName" . }}
+serviceAccountName: {{ include "tenantry.serviceAccountName" . | quote }}
 automountServiceAccountToken: true
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
@@ -102,7 +113,7 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector:
@@ -127,14 +138,9 @@ topologySpreadConstraints:
 
 {{/* Without the chart's version, so that a chart that changes no pod restarts none. */}}
 {{- define "tenantry.podLabels" -}}
-{{ include "tenantry.selectorLabels" . }}
-app.kubernetes.io/part-of: tenantry
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
-{{- with .values.podLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "tenantry.selectorLabels" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "tenantry" -}}
+{{- toYaml (merge $own (default dict .values.podLabels) (default dict .root.Values.commonLabels)) -}}
 {{- end -}}
 
 {{- define "tenantry.probe" -}}
@@ -160,11 +166,11 @@ rollingUpdate:
   {{- with .Values.tenantDatabases.ca }}
   {{- if .existingSecret }}
   secret:
-    secretName: {{ .existingSecret }}
+    secretName: {{ .existingSecret | quote }}
     items: [{ key: {{ .key | quote }}, path: ca.crt }]
   {{- else }}
   configMap:
-    name: {{ .existingConfigMap }}
+    name: {{ .existingConfigMap | quote }}
     items: [{ key: {{ .key | quote }}, path: ca.crt }]
   {{- end }}
   {{- end }}
@@ -190,6 +196,9 @@ rollingUpdate:
 - ports:
     - { port: 53, protocol: UDP }
     - { port: 53, protocol: TCP }
+    # Where the cluster's DNS listens on OpenShift: policies see the port of the pod, not that of its Service.
+    - { port: 5353, protocol: UDP }
+    - { port: 5353, protocol: TCP }
 - ports:
     {{- range $ports | uniq }}
     - { port: {{ . }}, protocol: TCP }

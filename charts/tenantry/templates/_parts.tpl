@@ -4,8 +4,8 @@
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ include "tenantry.serviceAccountName" . }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ include "tenantry.serviceAccountName" . | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "tenantry.labels" . | nindent 4 }}
   {{- with .values.serviceAccount.annotations }}
@@ -21,7 +21,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ include "tenantry.componentName" . }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "tenantry.labels" . | nindent 4 }}
 spec:
@@ -38,18 +38,15 @@ apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata:
   name: {{ include "tenantry.componentName" . }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
-    {{- include "tenantry.labels" . | nindent 4 }}
-    {{- with .root.Values.monitoring.serviceMonitor.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "tenantry.labels" (merge (dict "more" .root.Values.monitoring.serviceMonitor.labels) .) | nindent 4 }}
 spec:
   selector:
     matchLabels:
       {{- include "tenantry.selectorLabels" . | nindent 6 }}
   namespaceSelector:
-    matchNames: [{{ .root.Release.Namespace }}]
+    matchNames: [{{ .root.Release.Namespace | quote }}]
   endpoints:
     - port: metrics
       interval: {{ .root.Values.monitoring.serviceMonitor.interval }}
@@ -61,7 +58,7 @@ apiVersion: v1
 kind: Service
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "tenantry.labels" . | nindent 4 }}
   {{- with .annotations }}

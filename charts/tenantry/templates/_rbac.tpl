@@ -16,6 +16,6 @@
 
 {{- define "tenantry.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "tenantry.serviceAccountName" . }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ include "tenantry.serviceAccountName" . | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
 {{- end -}}

@@ -7,6 +7,19 @@
 {{- if and $v.tenantDatabases.ca.existingSecret $v.tenantDatabases.ca.existingConfigMap -}}
 {{- fail "tenantDatabases.ca: existingSecret and existingConfigMap exclude each other; name one" -}}
 {{- end -}}
+{{- range $name := list "operator" "app" -}}
+{{- $account := (get $v $name).serviceAccount -}}
+{{- if and (get $v $name).enabled (not $account.create) (has $account.name (list "" "default")) -}}
+{{- fail (printf "%s.serviceAccount.create is false: name an account of its own in %s.serviceAccount.name; every pod of the namespace may use the account default" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.operator.enabled $v.app.enabled -}}
+{{- $operator := include "tenantry.serviceAccountName" (dict "root" . "component" "operator" "values" $v.operator) -}}
+{{- $app := include "tenantry.serviceAccountName" (dict "root" . "component" "app" "values" $v.app) -}}
+{{- if eq $operator $app -}}
+{{- fail (printf "operator.serviceAccount.name and app.serviceAccount.name are both %s: each would have the rights of both; name two accounts" $app) -}}
+{{- end -}}
+{{- end -}}
 {{- if $v.operator.enabled }}{{ include "tenantry.validateOperator" . }}{{ end -}}
 {{- if $v.app.enabled }}{{ include "tenantry.validateApp" . }}{{ end -}}
 {{- end -}}
@@ -35,6 +48,12 @@
 {{- end -}}
 {{- if ne (empty $app.chat.url) (empty $app.chat.model) -}}
 {{- fail "app.chat.url and app.chat.model go together: set both, or neither" -}}
+{{- end -}}
+{{- if eq $app.tenantsNamespace .Release.Namespace -}}
+{{- fail (printf "app.tenantsNamespace is the release's own namespace (%s): the app would be allowed to read every Secret in it, the Neon key too; name another" .Release.Namespace) -}}
+{{- end -}}
+{{- if lt (int $app.terminationGracePeriodSeconds) (add (int $app.drainSeconds) 45 | int) -}}
+{{- fail "app.terminationGracePeriodSeconds must be at least app.drainSeconds + 45: requests and answers in hand are given up to 40 seconds" -}}
 {{- end -}}
 {{- $several := or $app.autoscaling.enabled (gt (int $app.replicas) 1) -}}
 {{- if and $several (not $app.files.s3.url) (not (has "ReadWriteMany" $app.files.persistence.accessModes)) -}}

@@ -30,7 +30,14 @@ async fn the_charts_own_tests_pass() -> Result<()> {
     command.args(["--strict", "--color=false"]).arg(chart());
     let said = run(command).await?.success()?;
     ensure!(said.contains(" 0 failed") || !said.contains("failed"), "{said}");
-    ensure!(said.contains("Test Suites: 5 passed"), "a suite is missing: {said}");
+    let files = fs::read_dir(chart().join("tests"))?.collect::<Result<Vec<_>, _>>()?;
+    let is_suite =
+        |file: &&fs::DirEntry| file.file_name().to_string_lossy().ends_with("_test.yaml");
+    let suites = files.iter().filter(is_suite).count();
+    ensure!(
+        suites > 0 && said.contains(&format!("Test Suites: {suites} passed")),
+        "a suite is missing: {said}"
+    );
     Ok(())
 }
 
@@ -84,7 +91,6 @@ async fn the_definition_that_is_rendered_is_the_generated_one() -> Result<()> {
         alike(&made["spec"], &source["spec"]),
         "rendering changed the definition: {made} is not {source}"
     );
-    ensure!(made["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep");
     Ok(())
 }
 

@@ -23,7 +23,8 @@ fn next_version(lab: &Lab) -> Result<PathBuf> {
         ensure!(text.contains(from), "{file} has no {from:?}");
         Ok(fs::write(copy.join(file), text.replacen(from, to, 1))?)
     };
-    edit("Chart.yaml", "\nversion: 0.1.0", "\nversion: 0.2.0")?;
+    let version = |version: &str| format!("\nversion: {version}");
+    edit("Chart.yaml", &version(env!("CARGO_PKG_VERSION")), &version("9999.0.0"))?;
     let paused = "              paused:\n";
     let note = "              note:\n                type: string\n";
     edit("files/vectortenants.yaml", paused, &format!("{note}{paused}"))?;
@@ -88,6 +89,8 @@ async fn install_upgrade_roll_back_uninstall_and_again() -> Result<()> {
         .kubectl_says(&["-n", HOME, "get", "vt", "acme", "-o", "jsonpath={.metadata.uid}"])
         .await?;
 
+    a_tenant_that_is_not_retained_is_printed(lab).await?;
+
     lab.helm_says(HOME, &["upgrade", "home", &next, "--reset-then-reuse-values"]).await?;
     wait_for_note(lab, &folder, true).await?;
     kept(lab, &uid).await.context("after the upgrade")?;
@@ -125,6 +128,25 @@ async fn install_upgrade_roll_back_uninstall_and_again() -> Result<()> {
         "two own one definition"
     );
     lab.helm_says(HOME, &["uninstall", "home"]).await?;
+    Ok(())
+}
+
+/// The look before all tenants are deleted, as docs/operations.md has it: a database depends on what it prints.
+async fn a_tenant_that_is_not_retained_is_printed(lab: &Lab) -> Result<()> {
+    let text = fs::read_to_string(stack::paths::checkout().join("docs/operations.md"))?;
+    let guard = text.split("**This must print nothing.**").nth(1).context("no guard")?;
+    let path = guard.split('\'').nth(1).context("no jsonpath")?;
+    let look = ["-n", HOME, "get", "vt", "-o", &format!("jsonpath={path}")];
+    let retain = |policy: &str| format!(r#"{{"spec":{{"deletionPolicy":{policy}}}}}"#);
+    for (policy, printed) in [(None, true), (Some("\"Retain\""), false), (Some("null"), true)] {
+        if let Some(policy) = policy {
+            let patch = retain(policy);
+            lab.kubectl_says(&["-n", HOME, "patch", "vt", "acme", "--type=merge", "-p", &patch])
+                .await?;
+        }
+        let said = lab.kubectl_says(&look).await?;
+        ensure!(said.contains("lifecycle/acme") == printed, "{policy:?}: {said:?}");
+    }
     Ok(())
 }
 

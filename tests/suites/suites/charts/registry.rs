@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::lab::{NEON, chart_arg, helm, lab};
 
+/// The chart's version is that of everything here.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -28,10 +30,10 @@ async fn the_chart_is_pushed_pulled_and_installed_from_a_registry() -> Result<()
         run(command).await?.success()
     };
     helm_in(&made, &["package", &chart_arg()]).await?;
-    let package = "tenantry-0.1.0.tgz";
+    let package = &format!("tenantry-{VERSION}.tgz");
     helm_in(&made, &["push", package, &place, "--plain-http"]).await?;
     let remote = format!("{place}/tenantry");
-    helm_in(&pulled, &["pull", &remote, "--version", "0.1.0", "--plain-http"]).await?;
+    helm_in(&pulled, &["pull", &remote, "--version", VERSION, "--plain-http"]).await?;
     ensure!(
         fs::read(made.join(package))? == fs::read(pulled.join(package))?,
         "it came back changed"
@@ -44,7 +46,7 @@ async fn the_chart_is_pushed_pulled_and_installed_from_a_registry() -> Result<()
     ensure!(!listing.contains("tenantry/ci/") && !listing.contains("tenantry/tests/"), "{listing}");
 
     let install =
-        ["install", "pulled", &remote, "--version", "0.1.0", "--plain-http", "--create-namespace"];
+        ["install", "pulled", &remote, "--version", VERSION, "--plain-http", "--create-namespace"];
     let sets = ["--set", NEON, "--set", "crds.install=false"];
     lab.helm_says("registry", &[&install[..], &sets[..]].concat()).await?;
     lab.kubectl_says(&["-n", "registry", "get", "deployment", "pulled-tenantry-operator"]).await?;

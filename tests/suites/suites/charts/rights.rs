@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use acceptance::{PATIENCE, wait_until};
 use anyhow::{Context, Result, ensure};
 
 use serde_json::Value;
@@ -74,6 +75,45 @@ async fn accounts_may_do_what_is_written_and_no_more() -> Result<()> {
         compare(case.name, &found?)?;
     }
     Ok(())
+}
+
+/// People with Kubernetes' own roles in a namespace.
+#[tokio::test]
+async fn who_may_view_or_edit_a_namespace_may_do_so_with_its_tenants() -> Result<()> {
+    let (lab, home, chart) = (lab()?, "rights-people-home", chart_arg());
+    lab.namespaces(&[home]).await?;
+    let install = ["install", "aggregated", &chart, "--set", "crds.install=false", "--set", NEON];
+    lab.helm_says(home, &install).await?;
+    for role in ["view", "edit", "admin"] {
+        let (role_of, user) = (format!("--clusterrole={role}"), format!("--user={role}er"));
+        lab.kubectl_says(&["-n", home, "create", "rolebinding", role, &role_of, &user]).await?;
+    }
+    let (tenants, status) = ("vectortenants.tenantry.dev", "vectortenants.tenantry.dev/status");
+    let (read, write) = ("get list watch", "create update patch delete deletecollection");
+    let all = format!("{write} {read}");
+    let expected = [
+        ("view", tenants, read),
+        ("view", status, read),
+        ("edit", tenants, &all),
+        ("edit", status, read),
+        ("admin", tenants, &all),
+        ("admin", status, read),
+    ];
+    // Kubernetes adds the rules a moment later.
+    wait_until("the roles have the rules", PATIENCE, async || {
+        for (role, what, verbs) in expected {
+            let rows = may(lab, &format!("{role}er"), home).await?;
+            let verbs: BTreeSet<&str> = verbs.split(' ').collect();
+            let ours =
+                rows.iter().filter_map(|row| row.strip_prefix(what)?.strip_prefix(" [] [] ["));
+            let found: BTreeSet<&str> =
+                ours.flat_map(|row| row.trim_end_matches(']').split(' ')).collect();
+            ensure!(found == verbs, "{role}, {what}: {found:?}");
+        }
+        Ok(())
+    })
+    .await?;
+    lab.helm_says(home, &["uninstall", "aggregated"]).await.map(drop)
 }
 
 /// The text of a case: a part for each account and namespace.

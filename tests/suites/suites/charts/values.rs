@@ -46,6 +46,11 @@ const REFUSED: &[(&str, &str)] = &[
         "tenantDatabases.ca.existingSecret=a,tenantDatabases.ca.existingConfigMap=b",
         "tenantDatabases.ca: existingSecret and existingConfigMap exclude",
     ),
+    (
+        "operator.serviceAccount.create=false",
+        "operator.serviceAccount.create is false: name an account of its own",
+    ),
+    ("app.ingress.extraHosts={www.example.com}", "'extraHosts' not allowed"),
     ("app.enabled=yes", "/app/enabled"),
     ("app.publicUrl=http://chat.example.com", "/app/publicUrl"),
     ("app.publicUrl=https://chat.example.com/path", "/app/publicUrl"),
@@ -73,6 +78,19 @@ const REFUSED_OF_THE_APP: &[(&str, &str)] = &[
         "operator.namespaces={team-a}",
         "operator.namespaces does not hold app.tenantsNamespace (tenants)",
     ),
+    (
+        "app.tenantsNamespace=default",
+        "app.tenantsNamespace is the release's own namespace (default)",
+    ),
+    (
+        "app.serviceAccount.create=false,app.serviceAccount.name=default",
+        "app.serviceAccount.create is false: name an account of its own",
+    ),
+    (
+        "app.serviceAccount.name=one,operator.serviceAccount.name=one",
+        "operator.serviceAccount.name and app.serviceAccount.name are both one",
+    ),
+    ("app.drainSeconds=16", "app.terminationGracePeriodSeconds must be at least"),
     ("app.trustedProxies={everybody}", "/app/trustedProxies/0"),
     ("app.embedding.dimensions=4001", "/app/embedding/dimensions"),
     ("app.chat.relevanceFloor=1.5", "/app/chat/relevanceFloor"),
