@@ -162,6 +162,36 @@ fn what_the_examples_say_of_each_other_is_true() -> Result<()> {
     Ok(())
 }
 
+/// Both files for the chart lead to the chart of this checkout, and their values are values of it.
+#[tokio::test]
+async fn the_chart_is_installed_with_values_that_it_takes() -> Result<()> {
+    let application = documents("argocd/chart.yaml")?.remove(0);
+    let release = documents("flux/chart.yaml")?.remove(1);
+    let source = &application["spec"]["source"];
+    let chart = &release["spec"]["chart"]["spec"];
+    assert_eq!(source["path"], "charts/tenantry");
+    assert_eq!(chart["chart"], "./charts/tenantry");
+    let version = format!("v{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(source["targetRevision"], version);
+    assert_eq!(documents("flux/chart.yaml")?[0]["spec"]["ref"]["tag"], version);
+    let home = "tenantry-system";
+    assert_eq!(application["spec"]["destination"]["namespace"], home);
+    assert_eq!(release["spec"]["targetNamespace"], home);
+    for values in [&source["helm"]["valuesObject"], &release["spec"]["values"]] {
+        ensure!(values.is_object(), "no values");
+        let mut helm = Command::new(stack::install::go_program("helm")?);
+        helm.args(["template", "tenantry"]).arg(stack::paths::checkout().join("charts/tenantry"));
+        helm.args(["--namespace", home, "--values", "-"]);
+        let (values, home) = (values.to_string(), stack::paths::cache_folder("helm")?);
+        for name in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+            helm.env(name, &home);
+        }
+        let made = tokio::task::spawn_blocking(move || piped(&mut helm, &values)).await??;
+        ensure!(made.contains("name: tenantry-operator"), "{made}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_config_map_holds_the_text_of_the_health_check() -> Result<()> {
     let lua = fs::read_to_string(folder().join("argocd/health.lua"))?;

@@ -10,9 +10,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use stack::Child;
 
-/// The controller watches kinds of both; the versions belong together.
-const MODULES: [&str; 2] =
-    ["github.com/fluxcd/kustomize-controller@v1.9.5", "github.com/fluxcd/source-controller@v1.9.5"];
+/// Its go.mod says which version runs.
+const TOOL: &str = "tests/tools/kustomize-controller";
+const CONTROLLER: &str = "github.com/fluxcd/kustomize-controller";
+/// The controller watches its kinds, too. Flux gives both programs the same number; no go.mod of ours names this one.
+const SOURCES: &str = "github.com/fluxcd/source-controller";
 
 /// The running controller; the first call starts it. It blocks.
 pub(super) fn controller() -> Result<Child> {
@@ -46,16 +48,29 @@ fn start(world: &'static World) -> Result<Child> {
 /// Folders with the definitions of Flux's kinds, downloaded where they are not there yet.
 fn definitions() -> Result<Vec<PathBuf>> {
     let go = stack::install::require("go", "install Go 1.26 or newer from https://go.dev/dl/")?;
+    let checkout = stack::paths::checkout();
+    let wanted = std::fs::read_to_string(checkout.join(TOOL).join("go.mod"))?;
+    let version = version_of(&wanted, CONTROLLER)?;
+    let modules = [CONTROLLER, SOURCES].map(|module| format!("{module}@{version}"));
     let mut download = Command::new(go);
-    download.args(["mod", "download", "-json"]).args(MODULES);
-    let text = stack::tool::output(download.current_dir(std::env::temp_dir()))?;
-    let modules = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-    let folders = modules.map(|module| {
+    download.args(["mod", "download", "-json"]).args(&modules);
+    let text = stack::tool::output(download.current_dir(checkout.join(TOOL)))?;
+    let answers = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let folders = answers.map(|module| {
         let module = module?;
         let folder = module["Dir"].as_str().with_context(|| format!("no folder: {module}"))?;
         Ok(Path::new(folder).join("config/crd/bases"))
     });
     let folders: Vec<PathBuf> = folders.collect::<Result<_>>()?;
-    ensure!(folders.len() == MODULES.len(), "{text}");
+    ensure!(folders.len() == modules.len(), "{text}");
     Ok(folders)
+}
+
+/// The version of a module that a go.mod requires.
+fn version_of<'a>(text: &'a str, module: &str) -> Result<&'a str> {
+    let required = text.lines().find_map(|line| {
+        let line = line.trim().trim_start_matches("require ");
+        line.strip_prefix(module)?.strip_prefix(' ')?.split(' ').next()
+    });
+    required.with_context(|| format!("{TOOL}/go.mod does not require {module}"))
 }
