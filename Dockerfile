@@ -30,7 +30,7 @@ COPY ${PREBUILT}/tenantry-operator ${PREBUILT}/tenantry-app /out/
 FROM binaries-${BINARIES} AS binaries
 
 # --- what both images share ---------------------------------------------------------------------------------------------
-# The base brings the C library, the certificate authorities and the user; see tests/stack/src/commands/images/base.rs for one
+# The base brings the C library, the certificate authorities and the user; see tests/stack/src/install/image_base.rs for one
 # that is made from Debian packages.
 FROM ${RUNTIME} AS runtime
 ARG VERSION=0.0.0
