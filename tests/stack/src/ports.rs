@@ -14,7 +14,7 @@ const COUNT: u16 = 12_000;
 const TRIES: usize = 3;
 
 /// A port that is free now and that this process has not been given before (until all have been tried).
-pub(crate) fn free() -> Result<u16> {
+pub fn free() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes start at different places, so that two of them seldom want the same port.
     let start = (std::process::id().wrapping_mul(7919) % u32::from(COUNT)) as u16;
@@ -25,7 +25,7 @@ pub(crate) fn free() -> Result<u16> {
 }
 
 /// Starts a server by `attempt`, which picks its ports; again when one was taken in between.
-pub(crate) fn until_free<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn until_free<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 1..TRIES {
         match attempt() {
             Err(error) if is_clash(&error) => {}

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stack::Child;
 use stack::install::Prometheus;
+use stack::ports;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -45,12 +46,16 @@ impl Server {
         });
         // JSON is YAML.
         std::fs::write(&config, settings.to_string())?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new(&programs.server);
-        command.arg(format!("--config.file={}", config.display()));
-        command.arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()));
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        let process = world.stack().spawn("prometheus", &command)?;
+        let (process, port) = ports::until_free(|| {
+            let port = ports::free()?;
+            let mut command = Command::new(&programs.server);
+            command.arg(format!("--config.file={}", config.display()));
+            command.arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()));
+            command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+            let process = world.stack().spawn("prometheus", &command)?;
+            process.wait_for_log("ready to receive web requests", PATIENCE)?;
+            Ok((process, port))
+        })?;
         let url = format!("http://127.0.0.1:{port}");
         let server = Self { url, http: reqwest::Client::builder().no_proxy().build()?, process };
         wait_until("Prometheus scrapes", PATIENCE, async || {
