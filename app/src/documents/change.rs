@@ -72,7 +72,7 @@ pub(super) async fn retry(db: &PgPool, tenant: Uuid, id: Uuid, model: &str) -> R
     sqlx::query(
         "insert into jobs (kind, tenant_id, document_id) values ('ingest', $1, $2)
          on conflict (kind, tenant_id, document_id)
-         do update set attempts = 0, run_at = now(), worker = null, leased_until = null",
+         do update set attempts = 0, created_at = now(), run_at = now(), worker = null, leased_until = null",
     )
     .bind(tenant)
     .bind(id)

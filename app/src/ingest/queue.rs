@@ -89,7 +89,7 @@ const CLAIM: &str = "
     set worker = $1, leased_until = now() + make_interval(secs => $2), attempts = attempts + 1
     from next where jobs.id = next.id
     returning jobs.id, jobs.kind, jobs.tenant_id, jobs.document_id, jobs.attempts,
-        extract(epoch from now() - greatest(jobs.created_at, jobs.run_at))::float8";
+        extract(epoch from now() - jobs.created_at)::float8";
 
 /// Takes the next job, where at most so many ingests of one tenant run at the same time.
 ///
@@ -139,7 +139,7 @@ pub struct Depth {
     pub waiting: i64,
     /// Jobs that somebody works on.
     pub running: i64,
-    /// How long the oldest has waited, in seconds, since it was asked for or given back.
+    /// How long the oldest has waited, in seconds, since somebody asked for it; attempts that failed do not begin it anew.
     pub oldest: Option<f64>,
 }
 
@@ -150,8 +150,8 @@ pub struct Depth {
 pub async fn depth(db: &PgPool) -> sqlx::Result<Vec<Depth>> {
     sqlx::query_as(
         "select kind, count(*) filter (where not held) as waiting, count(*) filter (where held) as running,
-             greatest(0, extract(epoch from now() - min(since) filter (where not held))::float8) as oldest
-         from (select kind, greatest(created_at, run_at) as since, coalesce(leased_until > now(), false) as held from jobs) as jobs
+             greatest(0, extract(epoch from now() - min(created_at) filter (where not held))::float8) as oldest
+         from (select kind, created_at, coalesce(leased_until > now(), false) as held from jobs) as jobs
          group by kind",
     )
     .fetch_all(db)
