@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why, in one word"),
     printcolumn(name = "Schema", type_ = "integer", json_path = ".status.schemaVersion", description = "Newest tenant migration applied"),
     printcolumn(name = "Region", type_ = "string", json_path = ".spec.region", description = "Neon region"),
+    printcolumn(name = "Stalled", type_ = "string", json_path = ".status.conditions[?(@.type==\"Stalled\")].status", description = "Whether a person must act; a tenant may be Ready all the same", priority = "1"),
     printcolumn(name = "Project", type_ = "string", json_path = ".status.projectId", description = "Neon project id", priority = "1"),
     printcolumn(name = "Host", type_ = "string", json_path = ".status.host", description = "Host of the database", priority = "1"),
     printcolumn(name = "Secret", type_ = "string", json_path = ".status.binding.name", description = "Secret that holds the connection", priority = "1"),

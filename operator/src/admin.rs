@@ -16,7 +16,7 @@ use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, rou
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 
-use crate::context::Context;
+use crate::{context::Context, metrics::Metrics};
 
 /// How long Neon's word on the key is believed.
 const KEY_CHECK: Duration = Duration::from_secs(60);
@@ -34,13 +34,14 @@ pub struct Readiness {
 
 impl Readiness {
     /// One more controller must list its tenants first; the answer is to be called each time that it has.
-    pub fn expect_list(self: &Arc<Self>) -> impl Fn() + Send + use<> {
+    pub fn expect_list(self: &Arc<Self>, metrics: Metrics) -> impl Fn() + Send + use<> {
         self.unlisted.fetch_add(1, Ordering::Relaxed);
         let (readiness, listed) = (self.clone(), AtomicBool::new(false));
         move || {
             let first = !listed.swap(true, Ordering::Relaxed);
             if first && readiness.unlisted.fetch_sub(1, Ordering::Relaxed) == 1 {
                 tracing::info!("watching tenants");
+                metrics.watching();
             }
         }
     }
@@ -63,7 +64,9 @@ impl Readiness {
             );
         }
         if self.leads.load(Ordering::Relaxed) && self.unlisted.load(Ordering::Relaxed) > 0 {
-            return Some("waiting for the VectorTenant definition: apply crds/vectortenants.yaml");
+            return Some(
+                "waiting for the list of VectorTenants: is the definition installed, and may this account list VectorTenants in every namespace that it serves? The log says which",
+            );
         }
         let refused = self.key_refused.load(Ordering::Relaxed);
         refused.then_some("Neon does not accept the API key: correct it")
@@ -72,14 +75,20 @@ impl Readiness {
 
 /// Asks Neon now and then whether it accepts the key.
 pub async fn watch_key(ctx: Arc<Context>, readiness: Arc<Readiness>) {
+    let mut has_answered = true;
     loop {
-        let refused = match ctx.neon.authenticate().await {
+        let verdict = ctx.neon.authenticate().await;
+        let refused = match &verdict {
             Ok(()) => Some(false),
             Err(error) => match error.status() {
                 Some(401 | 403) => Some(true),
                 Some(_) | None => None, // an outage says nothing about the key
             },
         };
+        if let (Err(error), None, true) = (&verdict, refused, has_answered) {
+            tracing::warn!(%error, "Neon says nothing about the API key; is the URL of its API right?");
+        }
+        has_answered = refused.is_some();
         if let Some(refused) = refused {
             ctx.metrics.neon_key_accepted(!refused);
             let before = readiness.key_refused.swap(refused, Ordering::Relaxed);

@@ -153,7 +153,7 @@ pub struct ProcessArgs {
     pub log_format: LogFormat,
 
     /// Which log lines, such as `info` or `info,operator::neon=debug`.
-    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn")]
+    #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn,sqlx=warn")]
     pub log_filter: String,
 }
 

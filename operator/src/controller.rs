@@ -43,7 +43,7 @@ pub fn prepare(ctx: &Arc<Context>, concurrency: u16, readiness: &Arc<Readiness>)
     }
     let scopes = scopes.into_iter().map(|scope| {
         // Not by the store's own `wait_until_ready`: it wakes one waiter only, and the controller is one.
-        prepare_one(ctx, scope, concurrency, readiness.expect_list())
+        prepare_one(ctx, scope, concurrency, readiness.expect_list(ctx.metrics.clone()))
     });
     scopes.collect()
 }

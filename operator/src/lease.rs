@@ -25,6 +25,9 @@ use tokio::{
 use crate::{admin::Readiness, metrics::Metrics};
 use turn::{Seen, Turn};
 
+/// What stays wrong is said so often.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
+
 /// One operator's way to the Lease.
 #[derive(Clone)]
 pub struct Candidate {
@@ -62,7 +65,7 @@ impl Candidate {
     /// Waits until the Lease is ours, or until `stopping` becomes true.
     pub async fn acquire(self, mut stopping: watch::Receiver<bool>) -> Option<Held> {
         tracing::info!(lease = self.name, identity = self.identity, "waiting for the lease");
-        let (mut seen, mut heard) = (Seen::default(), None);
+        let (mut seen, mut heard, mut told) = (Seen::default(), None, None::<Instant>);
         // A request under way is waited for: it may have won, and then the Lease must be handed on.
         while !*stopping.borrow() {
             let asked = Instant::now();
@@ -73,7 +76,11 @@ impl Candidate {
                     self.readiness.heard_of_lease(true);
                 }
                 Err(Problem { words, is_race: _ }) => {
-                    tracing::warn!(lease = self.name, problem = words, "no word of the lease");
+                    // It is asked for more than once a second: said at once, and then once a minute.
+                    if told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
+                        tracing::warn!(lease = self.name, problem = words, "no word of the lease");
+                        told = Some(Instant::now());
+                    }
                     let is_recent = |heard: Instant| heard.elapsed() < self.duration;
                     self.readiness.heard_of_lease(heard.is_some_and(is_recent));
                 }
@@ -117,8 +124,11 @@ impl Candidate {
         match timeout(turn::patience(self.duration), call).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
-                let is_race = matches!(&error, kube::Error::Api(status) if status.code == 409);
-                Err(Problem { words: error.to_string(), is_race })
+                let (words, is_race) = match &error {
+                    kube::Error::Api(status) => (status.message.clone(), status.code == 409),
+                    other => (other.to_string(), false),
+                };
+                Err(Problem { words, is_race })
             }
             Err(_) => Err(Problem { words: late, is_race: false }),
         }

@@ -59,6 +59,7 @@ pub struct Metrics {
     neon_ready: Gauge<f64, AtomicU64>,
     leader: Gauge,
     leader_transitions: Counter,
+    watching: Gauge,
 }
 
 fn quick() -> Histogram {
@@ -84,6 +85,7 @@ impl Metrics {
             neon_ready: Gauge::default(),
             leader: Gauge::default(),
             leader_transitions: Counter::default(),
+            watching: Gauge::default(),
         };
         for reason in MIGRATION_FAILURES {
             let _ = metrics.migration_failures.get_or_create(&reason_label(reason));
@@ -156,6 +158,16 @@ impl Metrics {
             "Times that this operator became the one at work",
             self.leader_transitions.clone(),
         );
+        registry.register(
+            "tenantry_watching",
+            "Whether this operator has listed its tenants in every namespace that it serves: 1 or 0",
+            self.watching.clone(),
+        );
+    }
+
+    /// This operator has listed its tenants in every namespace that it serves.
+    pub fn watching(&self) {
+        self.watching.set(1);
     }
 
     /// This operator became, or ceased to be, the one at work.

@@ -56,6 +56,12 @@ pub async fn run(ctx: &Context, tenant: &VectorTenant) -> Option<Duration> {
         Ok(next) => next,
         Err(error) => {
             let failures = ctx.memory.failed(&uid);
+            // The status tells a change; a new process must say what it finds wrong even where nothing has changed.
+            if failures == 1 && !matches!(error, Error::Overtaken) {
+                let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
+                let (category, why) = (error.category(), error.describe());
+                tracing::warn!(namespace, name, category, why, "a pass failed");
+            }
             let pause = pause_after(&error, failures);
             if let Some(pause) = pause {
                 ctx.memory.pause(&uid, Version::of(tenant), Instant::now() + pause);

@@ -8,6 +8,7 @@
 mod undelayed;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -86,6 +87,24 @@ pub enum Unloadable {
     /// Nothing in it is a migration.
     #[error("{0} holds no migration: files are named like 0001_embeddings.sql")]
     Empty(PathBuf),
+    /// A file that would be passed over in silence.
+    #[error(
+        "{0} is named like no migration: name it <number>_<words>.sql, such as 1000_orders.sql"
+    )]
+    Misnamed(PathBuf),
+    /// Two files of one number, of which each database would get one or both.
+    #[error("two migrations have the number {0}: give each its own")]
+    Twice(i64),
+}
+
+/// SQL that the library takes for no migration.
+fn misnamed(folder: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let name = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_sql = |name: &str| name.to_lowercase().ends_with(".sql");
+    let is_passed_over = |name: &str| !name.contains('_') || !name.ends_with(".sql");
+    let mut paths = files.map(|file| file.path());
+    paths.find(|path| is_sql(&name(path)) && is_passed_over(&name(path)))
 }
 
 /// The migrations that tenants get.
@@ -102,9 +121,15 @@ impl Migrations {
         let Some(path) = folder else { return Ok(Self { folder: None }) };
         let loaded = Self { folder: Some(Migrator::new(path).await?) };
         // A wrong mount or misnamed files; tenants without a schema would be the result.
-        match loaded.newest() {
-            Some(_) => Ok(loaded),
-            None => Err(Unloadable::Empty(path.to_owned())),
+        let Some(_) = loaded.newest() else { return Err(Unloadable::Empty(path.to_owned())) };
+        if let Some(file) = misnamed(path) {
+            return Err(Unloadable::Misnamed(file));
+        }
+        let mut numbers = BTreeSet::new();
+        let ups = loaded.migrator().iter().filter(|one| !one.migration_type.is_down_migration());
+        match ups.map(|one| one.version).find(|number| !numbers.insert(*number)) {
+            Some(number) => Err(Unloadable::Twice(number)),
+            None => Ok(loaded),
         }
     }
 

@@ -23,6 +23,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("operator.image.tagg=x", "'tagg' not allowed"),
     ("operator.replicas=abc", "/operator/replicas"),
     ("operator.replicas=-1", "/operator/replicas"),
+    ("operator.clusterId=a b/c", "/operator/clusterId"),
     ("operator.replicas=11", "/operator/replicas"),
     (
         "operator.leaderElection.enabled=false",

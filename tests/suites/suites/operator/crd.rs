@@ -227,11 +227,14 @@ async fn kubectl_shows_waits_and_explains() -> Result<()> {
 
     let table = t.kubectl(&["get", "tenantry", "-o", "wide"]).await?.success()?;
     let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
-    let wide = ["NAME", "READY", "REASON", "SCHEMA", "REGION", "PROJECT", "HOST", "SECRET", "AGE"];
+    let wide = [
+        "NAME", "READY", "REASON", "SCHEMA", "REGION", "STALLED", "PROJECT", "HOST", "SECRET",
+        "AGE",
+    ];
     assert_eq!(rows[0], wide);
     let (project, host) = (status.project_id.unwrap_or_default(), status.host.unwrap_or_default());
     let secret = status.binding.unwrap_or_default().name;
-    assert_eq!(rows[1][5..8], [project, host, secret]);
+    assert_eq!(rows[1][5..9], ["False".to_owned(), project, host, secret]);
     assert_eq!(condition(&tenant, "Ready")?.status, "True");
     Ok(())
 }

@@ -81,3 +81,27 @@ fn bare(t: &TestOperator) -> Result<Command> {
     command.env_remove("NEON_API_KEY");
     Ok(command)
 }
+
+#[tokio::test]
+async fn migrations_that_would_be_passed_over_or_collide_are_named() -> Result<()> {
+    let t = TestOperator::named("bad-migrations").idle().start().await?;
+    for (case, files, words) in [
+        ("misnamed", ["0001_one.sql", "orders.sql"], "orders.sql"),
+        ("loud", ["0001_one.sql", "0002_two.SQL"], "0002_two.SQL"),
+        ("twice", ["1000_orders.sql", "1000_again.sql"], "number 1000"),
+        ("worded", ["0001_one.sql", "two_three.sql"], "two_three.sql"),
+    ] {
+        let folder = t.folder()?.join(case);
+        std::fs::create_dir_all(&folder)?;
+        for file in files {
+            std::fs::write(folder.join(file), "select 1;")?;
+        }
+        t.set_flag("--tenant-migrations", &folder);
+        let ended = tokio::time::timeout(PATIENCE, run(t.command()?)).await??;
+        ensure!(ended.code == Some(1), "{case}: {ended:?}");
+        for part in ["--tenant-migrations", words] {
+            ensure!(ended.error.contains(part), "{case}: {part} is not named: {}", ended.error);
+        }
+    }
+    Ok(())
+}
