@@ -149,6 +149,7 @@ mod tests {
         stop.send(()).unwrap();
         tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
     }
+
     #[tokio::test]
     async fn while_it_drains_requests_are_answered_and_connections_closed() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

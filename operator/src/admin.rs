@@ -1,8 +1,8 @@
 //! `/metrics`, `/livez` and `/readyz`.
 //!
-//! Ready means: the `VectorTenant` definition is served (once this operator leads), and Neon does not refuse the API key. Only a refusal (401,
-//! 403) makes the operator unready: an outage of Neon is not cured by a restart. The answer is cached, so that a probe
-//! costs no call.
+//! Ready means: there is word of the Lease, the tenants are listed (once this operator leads), and Neon does not refuse the API
+//! key. Only a refusal (401, 403) makes the operator unready: an outage of Neon is not cured by a restart. The answer is cached,
+//! so that a probe costs no call.
 
 use std::{
     sync::{

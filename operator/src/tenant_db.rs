@@ -126,8 +126,8 @@ impl Migrations {
             return Err(Unloadable::Misnamed(file));
         }
         let mut numbers = BTreeSet::new();
-        let ups = loaded.migrator().iter().filter(|one| !one.migration_type.is_down_migration());
-        match ups.map(|one| one.version).find(|number| !numbers.insert(*number)) {
+        let twice = loaded.versions().find(|number| !numbers.insert(*number));
+        match twice {
             Some(number) => Err(Unloadable::Twice(number)),
             None => Ok(loaded),
         }
@@ -137,11 +137,16 @@ impl Migrations {
         self.folder.as_ref().unwrap_or(&EMBEDDED)
     }
 
+    /// Versions of those that go forward.
+    fn versions(&self) -> impl Iterator<Item = i64> {
+        let ups = self.migrator().iter().filter(|m| !m.migration_type.is_down_migration());
+        ups.map(|migration| migration.version)
+    }
+
     /// Version of the newest one.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
-        let ups = self.migrator().iter().filter(|m| !m.migration_type.is_down_migration());
-        ups.map(|migration| migration.version).max()
+        self.versions().max()
     }
 
     /// Applies what is missing and answers the version that the database has then.

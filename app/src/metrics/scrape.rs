@@ -59,8 +59,7 @@ impl Metrics {
             for (state, count) in [("waiting", waiting), ("running", running)] {
                 self.0.jobs.get_or_create(&JobLabels { kind, state }).set(count);
             }
-            let oldest = oldest.unwrap_or(0.0).max(0.0);
-            self.0.oldest_waiting.get_or_create(&KindLabel { kind }).set(oldest);
+            self.0.oldest_waiting.get_or_create(&KindLabel { kind }).set(oldest.unwrap_or(0.0));
         }
     }
 }
