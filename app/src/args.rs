@@ -6,8 +6,9 @@ pub use models::{ChatArgs, ModelArgs};
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand};
 use ipnet::IpNet;
+use process::log::Format;
 use secrecy::SecretString;
 use url::Url;
 
@@ -229,7 +230,7 @@ pub struct ProcessArgs {
 
     /// Form of the log.
     #[arg(long, env = "TENANTRY_LOG_FORMAT", value_enum, default_value = "text")]
-    pub log_format: LogFormat,
+    pub log_format: Format,
 
     /// Which log lines, after `tracing_subscriber::EnvFilter`.
     #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn,sqlx=warn")]
@@ -245,15 +246,6 @@ pub struct ExtractArgs {
     /// Megabytes of memory.
     #[arg(long)]
     pub megabytes: u32,
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

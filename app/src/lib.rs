@@ -26,6 +26,5 @@ pub mod router;
 pub mod search;
 pub mod server;
 pub mod state;
-pub mod telemetry;
 pub mod tenants;
 pub mod web;

@@ -17,16 +17,12 @@ use app::{
     router::router,
     server::{self, Closing},
     state::App,
-    telemetry,
     tenants::{self, Tenants},
 };
 use clap::Parser;
+use process::signals::Signals;
 use prometheus_client::registry::Registry;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long requests and documents in hand may take once the process is to end.
@@ -61,14 +57,14 @@ async fn migrate(args: DatabaseArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The first process of a container is told nothing that it has no handler for, so signals come first; whatever hangs while the app
-/// starts is then left behind.
+/// Signals come first; whatever hangs while the app starts is then left behind.
 async fn begin(args: Serve) -> anyhow::Result<ExitCode> {
     let signals = Signals::new()?;
-    telemetry::start(&args.process).map_err(anyhow::Error::msg)?;
+    // The crate writes answers that it cannot read to the log; what people and documents say does not belong there.
+    process::log::start(args.process.log_format, &args.process.log_filter, &["async_openai"])
+        .map_err(anyhow::Error::msg)?;
     install_tls();
-    let (stop, stopping) = watch::channel(false);
-    tokio::spawn(end_on_signal(signals, stop));
+    let stopping = signals.stopping();
     let mut stopped = stopping.clone();
     let (app, registry) = tokio::select! {
         made = make(args) => made?,
@@ -83,7 +79,7 @@ async fn make(args: Serve) -> anyhow::Result<(Arc<App>, Registry)> {
     let metrics = Metrics::new(&mut registry);
     let embeddings = Embeddings::new(&args.models, metrics.clone()).map_err(anyhow::Error::msg)?;
     embeddings.check().await.map_err(anyhow::Error::msg)?;
-    let client = kube_client(&args).await?;
+    let client = process::cluster::client(args.tenants.kubeconfig.as_deref()).await?;
     let dimensions = args.models.embedding_dimensions;
     let files = Files::new(&args.documents).map_err(anyhow::Error::msg)?;
     files.check().await.map_err(anyhow::Error::msg)?;
@@ -154,43 +150,4 @@ async fn run(
     tracing::info!("ended");
     // Tasks that still hold a client would keep the runtime waiting.
     std::process::exit(0)
-}
-
-/// What asks the process to end.
-struct Signals([Signal; 2]);
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let new = |kind| signal(kind).context("signals cannot be listened for");
-        Ok(Self([new(SignalKind::terminate())?, new(SignalKind::interrupt())?]))
-    }
-
-    async fn next(&mut self) {
-        let [terminate, interrupt] = &mut self.0;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
-}
-
-/// The first signal lets what is in hand finish, the second does not wait for it.
-async fn end_on_signal(mut signals: Signals, stop: watch::Sender<bool>) {
-    signals.next().await;
-    tracing::info!("ending after what is in hand; a second signal ends at once");
-    let _ = stop.send(true);
-    signals.next().await;
-    std::process::exit(130)
-}
-
-async fn kube_client(args: &Serve) -> anyhow::Result<kube::Client> {
-    let config = match &args.tenants.kubeconfig {
-        Some(path) => {
-            let file = kube::config::Kubeconfig::read_from(path)
-                .with_context(|| format!("--kubeconfig {}", path.display()))?;
-            kube::Config::from_custom_kubeconfig(file, &Default::default()).await?
-        }
-        None => kube::Config::infer().await.context("no Kubernetes cluster: set --kubeconfig")?,
-    };
-    Ok(kube::Client::try_from(config)?)
 }

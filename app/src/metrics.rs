@@ -197,7 +197,7 @@ impl Metrics {
         registry.register("tenantry_app_build", "Version of the running app", build);
         all.register_people(registry);
         all.register_work(registry);
-        process_metrics::register(registry);
+        process::metrics::register(registry);
         Self(Arc::new(all))
     }
 

@@ -9,7 +9,7 @@ pub mod rank;
 mod routes;
 pub mod sql;
 
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 use pgvector::Vector;
 use uuid::Uuid;
@@ -23,6 +23,7 @@ use crate::{
     web::Hit,
 };
 
+use marks::Marks;
 use rank::{Ranked, rank};
 pub use routes::routes;
 use sql::Asked;
@@ -55,6 +56,8 @@ pub struct Question<'a> {
 pub struct Passages {
     /// Best first.
     pub ranked: Vec<Ranked>,
+    /// The question's words, each cut to its stem.
+    pub stems: Vec<String>,
     /// What was not searched, or not in full.
     pub problems: Vec<String>,
 }
@@ -77,20 +80,8 @@ pub async fn find(
     let asked = Question { meaning: question, words: question };
     let found = passages(app, tenant, asked, documents).await?;
     let best = &found.ranked[..found.ranked.len().min(SHOWN)];
-    let ids: Vec<i64> = best.iter().map(|one| one.passage.id).collect();
-    let marks: HashMap<i64, Vec<String>> = if ids.is_empty() {
-        HashMap::new()
-    } else {
-        let question = plain(question);
-        let asking = |database: Database| {
-            let (question, ids) = (&question, &ids);
-            async move { sql::matched(&database, question, ids).await }
-        };
-        app.tenants.ask(tenant, asking).await?.into_iter().collect()
-    };
-    let none = Vec::new();
-    let marked = |one: &Ranked| marks.get(&one.passage.id).unwrap_or(&none);
-    let hits = best.iter().filter_map(|one| hit(documents, one, marked(one))).collect();
+    let marks = Marks::new(found.stems);
+    let hits = best.iter().filter_map(|one| hit(documents, one, &marks)).collect();
     Ok(Found { hits, problem: join(found.problems) })
 }
 
@@ -108,7 +99,7 @@ pub async fn passages(
     let ready = documents.iter().filter(|one| one.state == Readiness::Ready);
     let ids: Vec<Uuid> = ready.map(|one| one.id).collect();
     if ids.is_empty() {
-        return Ok(Passages { ranked: Vec::new(), problems });
+        return Ok(Passages { problems, ..Passages::default() });
     }
     let (meaning, words) = (plain(question.meaning), plain(question.words));
     // A database that sleeps wakes up while the model works.
@@ -121,9 +112,9 @@ pub async fn passages(
         async move { sql::candidates(&database, Asked { words, vector, documents, passages }).await }
     };
     let started = Instant::now();
-    let candidates = app.tenants.ask_through(tenant, database, asking).await?;
+    let answer = app.tenants.ask_through(tenant, database, asking).await?;
     app.metrics.search("query", started.elapsed());
-    Ok(Passages { ranked: rank(candidates), problems })
+    Ok(Passages { ranked: rank(answer.candidates), stems: answer.stems, problems })
 }
 
 /// A zero byte is no text for the database.
@@ -161,7 +152,7 @@ fn usable(
 }
 
 /// A passage whose document went away in the meantime is no hit.
-fn hit(all: &[Searchable], ranked: &Ranked, matched: &[String]) -> Option<Hit> {
+fn hit(all: &[Searchable], ranked: &Ranked, marks: &Marks) -> Option<Hit> {
     let passage = &ranked.passage;
     let document = all.iter().find(|one| one.id == passage.document_id)?;
     let first = passage.page_first.unwrap_or(1);
@@ -170,7 +161,7 @@ fn hit(all: &[Searchable], ranked: &Ranked, matched: &[String]) -> Option<Hit> {
         title: document.title.clone(),
         page_first: first,
         page_last: passage.page_last.unwrap_or(first),
-        passage: marks::pieces(&passage.content, matched),
+        passage: marks.pieces(&passage.content),
         score: ranked.score,
     })
 }
@@ -253,9 +244,9 @@ mod tests {
             },
             score: 0.5,
         };
-        let words = ["plan".to_owned()];
-        let found = hit(&all, &ranked(all[0].id), &words).unwrap();
+        let marks = Marks::new(vec!["plan".to_owned()]);
+        let found = hit(&all, &ranked(all[0].id), &marks).unwrap();
         assert_eq!((found.page_first, found.page_last, found.passage.len()), (3, 3, 2));
-        assert!(hit(&all, &ranked(Uuid::new_v4()), &[]).is_none(), "its document is gone");
+        assert!(hit(&all, &ranked(Uuid::new_v4()), &marks).is_none(), "its document is gone");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, ArgGroup, Args as ClapArgs, Parser, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args as ClapArgs, Parser};
+use process::log::Format;
 use secrecy::SecretString;
 use url::Url;
 
@@ -150,20 +151,11 @@ pub struct ProcessArgs {
 
     /// Form of the log lines.
     #[arg(long, env = "TENANTRY_LOG_FORMAT", value_enum, default_value = "text")]
-    pub log_format: LogFormat,
+    pub log_format: Format,
 
     /// Which log lines, such as `info` or `info,operator::neon=debug`.
     #[arg(long, env = "TENANTRY_LOG_FILTER", default_value = "info,kube_runtime=warn,sqlx=warn")]
     pub log_filter: String,
-}
-
-/// Form of the log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -1,14 +1,14 @@
 //! What every pass shares: clients, settings, metrics, and a small memory that may be lost at any time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use crds::VectorTenant;
 use kube::{Api, Client, ResourceExt};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
     decide::Circumstances,
@@ -78,6 +78,21 @@ impl Context {
 pub struct Memory {
     tenants: Mutex<HashMap<String, Remembered>>,
     secrets: Mutex<HashMap<SecretKey, String>>,
+    at_work: Mutex<HashSet<String>>,
+    pass_ended: Notify,
+}
+
+/// A pass over one tenant is under way, until this is dropped.
+pub struct AtWork<'a> {
+    memory: &'a Memory,
+    uid: String,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.memory.at_work().remove(&self.uid);
+        self.memory.pass_ended.notify_waiters();
+    }
 }
 
 /// Namespace and name of a Secret.
@@ -129,6 +144,30 @@ impl Memory {
 
     fn secrets(&self) -> MutexGuard<'_, HashMap<SecretKey, String>> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A pass begins.
+    pub fn begin(&self, uid: &str) -> AtWork<'_> {
+        self.at_work().insert(uid.to_owned());
+        AtWork { memory: self, uid: uid.to_owned() }
+    }
+
+    /// Waits for the end of the pass that is under way, if there is one.
+    pub async fn idle(&self, uid: &str) {
+        loop {
+            let ended = self.pass_ended.notified();
+            let mut ended = std::pin::pin!(ended);
+            // From before the look, so that no end is missed.
+            ended.as_mut().enable();
+            if !self.at_work().contains(uid) {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// The watch shows a Secret of ours in this version, or none any more.
@@ -227,5 +266,16 @@ mod tests {
         memory.pause("u", first.clone(), soon);
         memory.passed("u", None);
         assert_eq!(memory.pause_left("u", &first), None);
+    }
+
+    #[tokio::test]
+    async fn a_pass_under_way_is_waited_for() {
+        let memory = Memory::default();
+        memory.idle("u").await;
+        let (ours, _other) = (memory.begin("u"), memory.begin("other"));
+        let mut waiting = std::pin::pin!(memory.idle("u"));
+        assert!(futures::poll!(&mut waiting).is_pending());
+        drop(ours);
+        waiting.await;
     }
 }

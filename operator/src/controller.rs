@@ -24,7 +24,7 @@ use kube::{
 };
 use tokio::sync::watch;
 
-use crate::{admin::Readiness, context::Context, pass};
+use crate::{admin::Readiness, context::Context, pass, vanished};
 
 /// A controller that is built and not running yet.
 pub struct Prepared {
@@ -68,7 +68,10 @@ fn prepare_one(
         .inspect_ok(move |event| match event {
             watcher::Event::InitDone => listed(),
             watcher::Event::Delete(tenant) => {
-                context.memory.forget(&tenant.uid().unwrap_or_default())
+                context.memory.forget(&tenant.uid().unwrap_or_default());
+                if vanished::is_past_finalizer(tenant) {
+                    tokio::spawn(vanished::unmake(context.clone(), tenant.clone()));
+                }
             }
             watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
         })

@@ -155,6 +155,7 @@ fn is_invalid(error: &kube::Error) -> bool {
 fn kube_words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        kube::Error::Service(error) => error.to_string(),
         other => other.to_string(),
     }
 }

@@ -8,9 +8,10 @@
 //!
 //! In the order in which data moves:
 //!
-//! - [`args`]: flags and their environment names; [`telemetry`]: log lines; [`context`]: what every pass shares
+//! - [`args`]: flags and their environment names; [`context`]: what every pass shares
 //! - [`lease`]: which of several operators is at work
 //! - [`controller`]: which objects are looked at, and when; [`pass`]: one pass over one object, the list of phases
+//! - [`vanished`]: objects that the API server removed past their finalizer
 //! - [`naming`]: names made from identities; [`desired`]: what is declared, the only reader of a spec
 //! - [`observe`]: looks at the world and changes nothing; [`observed`]: what is known
 //! - [`plan`]: everything that can happen, as data; [`decide`]: what happens next, the heart
@@ -39,5 +40,5 @@ pub mod pass;
 pub mod plan;
 pub mod secret;
 pub mod status;
-pub mod telemetry;
 pub mod tenant_db;
+pub mod vanished;

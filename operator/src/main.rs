@@ -17,11 +17,11 @@ use operator::{
     neon,
     tenant_db::{self, Migrations},
 };
+use process::signals::Signals;
 use prometheus_client::registry::Registry;
 use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
     sync::{Semaphore, watch},
 };
 
@@ -30,18 +30,17 @@ const LAST_EVENTS: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // The first process of a container is told nothing that it has no handler for.
-    let signals = Signals::new().context("signals cannot be listened for")?;
+    let signals = Signals::new()?;
     let args = Args::parse();
-    operator::telemetry::start(&args.process).map_err(anyhow::Error::msg)?;
-    let (stop, mut stopping) = watch::channel(false);
-    tokio::spawn(end_on_signal(signals, stop));
+    process::log::start(args.process.log_format, &args.process.log_filter, &[])
+        .map_err(anyhow::Error::msg)?;
+    let mut stopping = signals.stopping();
     // One provider in the whole tree; libraries that find none would panic at their first connection.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
-    let client = kube_client(&args).await?;
+    let client = process::cluster::client(args.kube.kubeconfig.as_deref()).await?;
     let cluster = tokio::select! {
         found = cluster_id(&client, args.kube.cluster_id.as_deref()) => found?,
         _ = stopping.wait_for(|stop| *stop) => return Ok(()), // the API server hangs
@@ -130,45 +129,6 @@ async fn lead(
 fn end_at_once() {
     tracing::error!("the lease is lost: ended at once");
     std::process::exit(1)
-}
-
-/// What asks the process to end.
-struct Signals([Signal; 2]);
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]))
-    }
-
-    async fn next(&mut self) {
-        let [terminate, interrupt] = &mut self.0;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
-}
-
-/// The first signal lets the steps in hand finish, the second does not wait for them.
-async fn end_on_signal(mut signals: Signals, stop: watch::Sender<bool>) {
-    signals.next().await;
-    tracing::info!("ending after the steps in hand; a second signal ends at once");
-    let _ = stop.send(true);
-    signals.next().await;
-    tracing::warn!("ended at once");
-    std::process::exit(130)
-}
-
-async fn kube_client(args: &Args) -> anyhow::Result<kube::Client> {
-    let config = match &args.kube.kubeconfig {
-        Some(path) => {
-            let file = kube::config::Kubeconfig::read_from(path)
-                .with_context(|| format!("--kubeconfig {}", path.display()))?;
-            kube::Config::from_custom_kubeconfig(file, &Default::default()).await?
-        }
-        None => kube::Config::infer().await.context("no Kubernetes cluster: set --kubeconfig")?,
-    };
-    Ok(kube::Client::try_from(config)?)
 }
 
 fn neon_client(args: &NeonArgs, metrics: Metrics) -> anyhow::Result<neon::Client> {

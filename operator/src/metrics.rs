@@ -94,7 +94,7 @@ impl Metrics {
         metrics.neon_ready.set(f64::NAN);
         metrics.register_durations(registry);
         metrics.register_counts(registry);
-        process_metrics::register(registry);
+        process::metrics::register(registry);
         metrics
     }
 

@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(120);
 const SELDOM: Duration = Duration::from_secs(300);
 /// Pause before a Secret that stands in the way is looked at again.
 const CONFLICT: Duration = Duration::from_secs(10);
+/// A step that takes longer is told while it goes on.
+const LONG: Duration = Duration::from_secs(1);
 /// More steps than any tenant needs: a pass that reaches it would go on for ever.
 const MOST_STEPS: usize = 40;
 
@@ -49,9 +52,9 @@ pub async fn run(ctx: &Context, tenant: &VectorTenant) -> Option<Duration> {
     if let Some(left) = ctx.memory.pause_left(&uid, &Version::of(tenant)) {
         return Some(left);
     }
+    let _at_work = ctx.memory.begin(&uid);
     let result = whole(ctx, tenant, &uid).await;
-    let label = result.as_ref().map_or_else(Error::category, |_| "ok");
-    ctx.metrics.reconciled(label, started.elapsed());
+    ctx.metrics.reconciled(label(&result), started.elapsed());
     match result {
         Ok(next) => next,
         Err(error) => {
@@ -62,23 +65,30 @@ pub async fn run(ctx: &Context, tenant: &VectorTenant) -> Option<Duration> {
                 let (category, why) = (error.category(), error.describe());
                 tracing::warn!(namespace, name, category, why, "a pass failed");
             }
-            let pause = pause_after(&error, failures);
-            if let Some(pause) = pause {
-                ctx.memory.pause(&uid, Version::of(tenant), Instant::now() + pause);
+            if error.retry() == Retry::OnChange {
+                return None;
             }
-            pause
+            let pause = pause_after(&error, failures);
+            ctx.memory.pause(&uid, Version::of(tenant), Instant::now() + pause);
+            Some(pause)
         }
     }
 }
 
+/// How a pass ended: a metric label, from a fixed set.
+#[must_use]
+pub fn label<T>(result: &Result<T, Error>) -> &'static str {
+    result.as_ref().map_or_else(Error::category, |_| "ok")
+}
+
 /// Twice as long after each failure, with jitter, so that many tenants do not come back at once.
-fn pause_after(error: &Error, failures: u32) -> Option<Duration> {
+#[must_use]
+pub fn pause_after(error: &Error, failures: u32) -> Duration {
     let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(10));
     match error.retry() {
-        Retry::Backoff => Some(jittered(doubled.min(LONGEST_RETRY))),
-        Retry::After(delay) => Some(delay + jittered(FIRST_RETRY)),
-        Retry::Seldom => Some(jittered(SELDOM)),
-        Retry::OnChange => None,
+        Retry::Backoff => jittered(doubled.min(LONGEST_RETRY)),
+        Retry::After(delay) => delay + jittered(FIRST_RETRY),
+        Retry::Seldom | Retry::OnChange => jittered(SELDOM),
     }
 }
 
@@ -97,17 +107,21 @@ async fn whole(ctx: &Context, cached: &VectorTenant, uid: &str) -> Result<Option
         return Ok(None);
     };
     let tenant = tenant.as_ref();
-    let subject = Subject {
+    let subject = subject(ctx, tenant, uid);
+    if tenant.metadata.deletion_timestamp.is_some() {
+        delete(ctx, &subject).await
+    } else {
+        converge(ctx, &subject).await
+    }
+}
+
+fn subject<'a>(ctx: &Context, tenant: &'a VectorTenant, uid: &str) -> Subject<'a> {
+    Subject {
         uid: uid.to_owned(),
         project_name: naming::project_name(&ctx.cluster, uid),
         desired: Desired::new(tenant, &ctx.cluster),
         known: Known::new(tenant),
         tenant,
-    };
-    if tenant.metadata.deletion_timestamp.is_some() {
-        delete(ctx, &subject).await
-    } else {
-        converge(ctx, &subject).await
     }
 }
 
@@ -175,16 +189,16 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
             return Err(error);
         }
     };
-    let intent_before = observed.intent.clone();
-    let end =
-        steps(ctx, subject, &mut observed, |observed, now| decide(desired, observed, now)).await;
-    // Where an intent was recorded, the object's status is no longer the one that this pass began with.
-    let rewritten = observed.intent != intent_before || matches!(end, End::Failed(_));
-    forget_unsent(&mut observed, &end);
-    let verdict = verdict(&end);
     let newest = ctx.migrations.newest();
-    let new = status::derive(tenant, Some(desired), &observed, newest, &verdict, Timestamp::now());
-    report(ctx, subject, new, rewritten).await?;
+    let status = |observed: &Observed, verdict: &Verdict<'_>| {
+        status::derive(tenant, Some(desired), observed, newest, verdict, Timestamp::now())
+    };
+    let decide = |observed: &Observed, now: &_| decide(desired, observed, now);
+    let end = steps(ctx, subject, &mut observed, decide, status).await;
+    forget_unsent(&mut observed, &end);
+    let new = status(&observed, &verdict(&end));
+    // After a failure it is not known what was written.
+    report(ctx, subject, new, matches!(end, End::Failed(_))).await?;
     match end {
         End::Failed(error) => Err(error),
         End::Stopped => Ok(None),
@@ -226,8 +240,7 @@ async fn after(
 
 async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>, Error> {
     let tenant = subject.tenant;
-    let policy = desired::deletion_policy(tenant);
-    let mut observed = match observe_deletion(ctx, tenant).await {
+    let observed = match observe_deletion(ctx, tenant).await {
         Ok(observed) => observed,
         Err(error) => {
             report(ctx, subject, status::unobserved(tenant, &error, Timestamp::now()), false)
@@ -235,8 +248,7 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
             return Err(error);
         }
     };
-    let decide = |observed: &Observed, now: &_| decide_deletion(policy, observed, now);
-    let end = steps(ctx, subject, &mut observed, decide).await;
+    let end = steps_of_deletion(ctx, subject, observed).await;
     if matches!(end, End::Planned(Plan::Converged)) {
         ctx.memory.forget(&subject.uid);
         return Ok(None);
@@ -253,12 +265,41 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
     }
 }
 
+/// Unmakes what a tenant had whose object is gone: as a deletion, without a status. Answers when to go on, and nothing once nothing
+/// is left.
+///
+/// # Errors
+/// When an attempt failed.
+pub async fn unmake(ctx: &Context, tenant: &VectorTenant) -> Result<Option<Duration>, Error> {
+    let subject = subject(ctx, tenant, &tenant.uid().unwrap_or_default());
+    let observed = observe_deletion(ctx, tenant).await?;
+    match steps_of_deletion(ctx, &subject, observed).await {
+        End::Planned(Plan::Converged) => Ok(None),
+        End::Planned(Plan::Wait(waiting)) => {
+            Ok(waiting.delay(Timestamp::now(), ctx.memory.waited(&subject.uid)))
+        }
+        End::Failed(error) => Err(error),
+        End::Stopped | End::Planned(Plan::Do(_) | Plan::Refuse(_)) => Ok(Some(SELDOM)),
+    }
+}
+
+async fn steps_of_deletion(ctx: &Context, subject: &Subject<'_>, mut observed: Observed) -> End {
+    let policy = desired::deletion_policy(subject.tenant);
+    let decide = |observed: &Observed, now: &_| decide_deletion(policy, observed, now);
+    let status = |_: &Observed, _: &Verdict<'_>| {
+        let verdict = Verdict::AtWork(Reason::Deleting, "The project is being deleted");
+        status::deleting(subject.tenant, &verdict, Timestamp::now())
+    };
+    steps(ctx, subject, &mut observed, decide, status).await
+}
+
 /// Decides and acts in turn, until there is nothing to do at once.
 async fn steps(
     ctx: &Context,
     subject: &Subject<'_>,
     observed: &mut Observed,
     decide: impl Fn(&Observed, &crate::decide::Circumstances) -> Plan,
+    status: impl Fn(&Observed, &Verdict<'_>) -> VectorTenantStatus,
 ) -> End {
     for _ in 0..MOST_STEPS {
         let plan = decide(observed, &ctx.circumstances());
@@ -269,7 +310,18 @@ async fn steps(
             return End::Stopped;
         }
         let started = Instant::now();
-        let outcome = act(ctx, subject, observed, &step).await;
+        let outcome = {
+            let mut acting = pin!(act(ctx, subject, observed, &step));
+            match tokio::time::timeout(LONG, &mut acting).await {
+                Ok(outcome) => outcome,
+                Err(_long) => match status::of_step(&step) {
+                    Some(verdict) => {
+                        tokio::join!(show(ctx, subject, status(observed, &verdict)), acting).1
+                    }
+                    None => acting.await,
+                },
+            }
+        };
         ctx.metrics.step(step.name(), started.elapsed());
         match outcome {
             Ok(outcome) => {
@@ -284,6 +336,24 @@ async fn steps(
         }
     }
     End::Failed(Error::Incomplete("the pass turns in circles: please report this".to_owned()))
+}
+
+/// A step that takes its time is told while it goes on. What hindered the tenant before stays told until it is overcome.
+async fn show(ctx: &Context, subject: &Subject<'_>, new: VectorTenantStatus) {
+    if is_hindered(subject.tenant.status.as_ref()) || subject.known.shows(&new) {
+        return;
+    }
+    if let Err(error) = status::write(ctx, subject.tenant, &subject.known, &new).await {
+        tracing::debug!(%error, "a step that takes its time was not told");
+    }
+}
+
+/// Whether a person must act, or something is in the way.
+fn is_hindered(status: Option<&VectorTenantStatus>) -> bool {
+    let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let holds = |kind| crds::find(conditions, kind).filter(|found| found.status == "True");
+    holds(ConditionType::Stalled).is_some()
+        || holds(ConditionType::Reconciling).is_some_and(|found| status::is_trouble(&found.reason))
 }
 
 fn learn(
@@ -332,10 +402,10 @@ async fn report(
     ctx: &Context,
     subject: &Subject<'_>,
     new: VectorTenantStatus,
-    rewritten: bool,
+    uncertain: bool,
 ) -> Result<(), Error> {
     let tenant = subject.tenant;
-    if rewritten || tenant.status.as_ref() != Some(&new) {
+    if uncertain || !subject.known.shows(&new) {
         // What cannot be told in the status must be told somewhere.
         status::write(ctx, tenant, &subject.known, &new).await.inspect_err(|error| {
             if !matches!(error, Error::Overtaken) {

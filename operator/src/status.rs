@@ -27,6 +27,7 @@ use crate::{
 };
 
 use words::Outlook;
+pub use words::of_step;
 
 /// So often a write is tried on an object that changes under it.
 const MOST_WRITES: usize = 5;

@@ -2,10 +2,13 @@
 //!
 //! In: texts. Out: vectors, or a [`Fault`] that says whether and when to try again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_openai::error::OpenAIError;
 use serde::Serialize;
 
 use super::{
+    Error,
     answer::Answer,
     transport::{Address, Body, Fault, Transport, fault},
 };
@@ -21,6 +24,8 @@ pub(super) struct Client {
     client: async_openai::Client<Address>,
     model: String,
     dimensions: i32,
+    /// The API refused base64.
+    wants_numbers: AtomicBool,
 }
 
 #[derive(Serialize)]
@@ -40,6 +45,7 @@ impl Client {
             client: Transport::client(address, Body::Whole { more: most, check: is_vectors })?,
             model: args.embedding_model.clone(),
             dimensions: args.embedding_dimensions,
+            wants_numbers: AtomicBool::new(false),
         })
     }
 
@@ -51,11 +57,32 @@ impl Client {
         self.dimensions
     }
 
+    /// Vectors for texts. Base64 is a quarter of the bytes and of the work; an API that refuses it is asked for numbers, now
+    /// and from now on.
     pub(super) async fn ask(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Fault> {
+        if !self.wants_numbers.load(Ordering::Relaxed) {
+            match self.ask_for("base64", texts).await {
+                Err(Fault { error: Error::Refused(words), retry_after: _ })
+                    if words.contains("encoding_format") || words.contains("base64") =>
+                {
+                    tracing::info!("the embedding API takes no base64: it is asked for numbers");
+                    self.wants_numbers.store(true, Ordering::Relaxed);
+                }
+                answer => return answer,
+            }
+        }
+        self.ask_for("float", texts).await
+    }
+
+    async fn ask_for(
+        &self,
+        encoding_format: &'static str,
+        texts: &[String],
+    ) -> Result<Vec<Vec<f32>>, Fault> {
         let question = Question {
             model: &self.model,
             input: texts,
-            encoding_format: "float",
+            encoding_format,
             dimensions: takes_dimensions(&self.model).then_some(self.dimensions),
         };
         let answer: Result<Answer, OpenAIError> =

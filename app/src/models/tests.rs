@@ -110,6 +110,19 @@ async fn texts_go_in_batches_and_come_back_in_order() {
     assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
     assert_eq!(body["model"], "mini");
     assert_eq!(body.get("dimensions"), None, "only some models take the word");
+    assert_eq!(body["encoding_format"], "base64");
+}
+
+#[tokio::test]
+async fn an_api_that_refuses_base64_is_asked_for_numbers_from_then_on() {
+    let body =
+        json!({"error": {"message": "encoding_format: extra fields not permitted"}}).to_string();
+    let (model, seen) = server([Act::Say(400, body), Act::Vectors], &[]).await;
+    model.embed_query("hello").await.unwrap();
+    model.embed_query("again").await.unwrap();
+    let requests = &seen.lock().unwrap().requests;
+    let forms: Vec<_> = requests.iter().map(|(_, body)| body["encoding_format"].clone()).collect();
+    assert_eq!(forms, ["base64", "float", "float"]);
 }
 
 #[tokio::test]

@@ -1,62 +1,91 @@
 //! Which words of a passage matched.
 //!
-//! In: a passage, and the words in it that the database says matched the question. Out: the passage in pieces of plain text,
-//! marked or not. Only whole words are marked; nothing is added or lost. Pure.
+//! In: the stems of a question's words, as the database found them, and a passage. Out: the passage in pieces of plain text,
+//! marked or not. A word is marked when its stem is one of the question's, by the same rules (Snowball, English) that the
+//! database has; nothing is added or lost. Pure.
+
+use std::{collections::HashSet, ops::Range};
+
+use rust_stemmers::{Algorithm, Stemmer};
 
 use crate::web::Piece;
 
-/// The passage in pieces.
-pub(super) fn pieces(text: &str, words: &[String]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    for (start, end) in spans(text, words) {
-        if start > at {
-            pieces.push(Piece::plain(&text[at..start]));
-        }
-        pieces.push(Piece::marked(&text[start..end]));
-        at = end;
-    }
-    if at < text.len() {
-        pieces.push(Piece::plain(&text[at..]));
-    }
-    pieces
+/// What is marked.
+pub(super) struct Marks {
+    stems: HashSet<String>,
+    stemmer: Stemmer,
 }
 
-/// Where the words stand, in order, without overlap.
-fn spans(text: &str, words: &[String]) -> Vec<(usize, usize)> {
-    let found = words.iter().filter(|word| !word.is_empty()).flat_map(|word| {
-        text.match_indices(word.as_str()).map(|(start, word)| (start, start + word.len()))
-    });
-    let mut found: Vec<(usize, usize)> = found.filter(|span| is_whole(text, *span)).collect();
-    // Of two that begin together, the longer one counts.
-    found.sort_unstable_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
-    let mut spans: Vec<(usize, usize)> = Vec::new();
-    for (start, end) in found {
-        match spans.last_mut() {
-            Some((_, last)) if start < *last => *last = end.max(*last),
-            _ => spans.push((start, end)),
-        }
+impl Marks {
+    pub(super) fn new(stems: Vec<String>) -> Self {
+        let stems = stems.into_iter().collect();
+        Self { stems, stemmer: Stemmer::create(Algorithm::English) }
     }
-    spans
+
+    /// The passage in pieces.
+    pub(super) fn pieces(&self, text: &str) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        for found in self.found(text) {
+            if found.start > at {
+                pieces.push(Piece::plain(&text[at..found.start]));
+            }
+            at = found.end;
+            pieces.push(Piece::marked(&text[found]));
+        }
+        if at < text.len() {
+            pieces.push(Piece::plain(&text[at..]));
+        }
+        pieces
+    }
+
+    /// Where words stand that matched, in order: addresses, numbers and compounds as a whole, or else the words in them.
+    fn found(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for run in runs(text, |sign| !sign.is_whitespace()) {
+            let words = runs(&text[run.clone()], char::is_alphanumeric);
+            let (Some(first), Some(last)) = (words.first(), words.last()) else { continue };
+            let whole = run.start + first.start..run.start + last.end;
+            if self.matches(&text[whole.clone()]) {
+                found.push(whole);
+                continue;
+            }
+            let words = words.iter().map(|word| run.start + word.start..run.start + word.end);
+            found.extend(words.filter(|word| self.matches(&text[word.clone()])));
+        }
+        found
+    }
+
+    fn matches(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        self.stems.contains(&word) || self.stems.contains(&*self.stemmer.stem(&word))
+    }
 }
 
-/// A word does not begin or end inside another.
-fn is_whole(text: &str, (start, end): (usize, usize)) -> bool {
-    let joins = |one: Option<char>, other: Option<char>| {
-        one.is_some_and(char::is_alphanumeric) && other.is_some_and(char::is_alphanumeric)
-    };
-    let word = &text[start..end];
-    !joins(text[..start].chars().next_back(), word.chars().next())
-        && !joins(word.chars().next_back(), text[end..].chars().next())
+/// Where signs stand together that belong to a run; a blank belongs to none.
+fn runs(text: &str, belongs: impl Fn(char) -> bool) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut begun = None;
+    for (at, sign) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (begun, belongs(sign)) {
+            (None, true) => begun = Some(at),
+            (Some(start), false) => {
+                runs.push(start..at);
+                begun = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+    runs
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn marked(text: &str, words: &[&str]) -> Vec<String> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let pieces = pieces(text, &words);
+    fn marked(text: &str, stems: &[&str]) -> Vec<String> {
+        let marks = Marks::new(stems.iter().map(|stem| (*stem).to_owned()).collect());
+        let pieces = marks.pieces(text);
         assert_eq!(
             pieces.iter().map(|piece| piece.text.as_str()).collect::<String>(),
             text,
@@ -68,29 +97,39 @@ mod tests {
 
     #[test]
     fn whole_words_are_marked_each_time() {
-        assert_eq!(
-            marked("Plan the planet. A plan, Plan!", &["plan", "Plan"]),
-            ["Plan", "plan", "Plan"]
-        );
+        assert_eq!(marked("Plan the planet. A plan, Plan!", &["plan"]), ["Plan", "plan", "Plan"]);
         assert_eq!(marked("plan", &["plan"]), ["plan"]);
         assert_eq!(marked("nothing here", &["plan"]), [""; 0]);
         assert_eq!(marked("", &["plan"]), [""; 0]);
-        assert_eq!(marked("plan", &["", "x"]), [""; 0]);
+        assert_eq!(marked("plan — …", &["", "x"]), [""; 0]);
     }
 
     #[test]
-    fn compounds_are_marked_once() {
+    fn forms_of_a_word_are_marked() {
+        let stems = ["warranti", "repair", "machin", "run"];
+        assert_eq!(
+            marked("Warranties: repaired machines' running costs", &stems),
+            ["Warranties", "repaired", "machines", "running"]
+        );
+    }
+
+    #[test]
+    fn compounds_addresses_and_numbers_are_marked_once() {
         assert_eq!(
             marked("a state-of-the-art thing", &["state-of-the-art", "state", "art"]),
             ["state-of-the-art"]
         );
-        assert_eq!(marked("ab ab-cd", &["ab-cd", "ab"]), ["ab", "ab-cd"]);
+        assert_eq!(
+            marked("(state-run) 3.5 file_name", &["run", "3.5", "file"]),
+            ["run", "3.5", "file"]
+        );
+        assert_eq!(marked("see <docs.example.com>.", &["docs.example.com"]), ["docs.example.com"]);
     }
 
     #[test]
     fn any_script_and_markup_are_only_text() {
         assert_eq!(marked("<b>plan</b> & \"plan\"", &["plan"]), ["plan", "plan"]);
-        assert_eq!(marked("über Größe, größer", &["Größe"]), ["Größe"]);
+        assert_eq!(marked("über Größe, größer", &["größe"]), ["Größe"]);
         assert_eq!(marked("תקציר מנהלים כאן", &["מנהלים"]), ["מנהלים"]);
         assert_eq!(marked("👩‍👩‍👧 plan👍", &["plan"]), ["plan"]);
     }

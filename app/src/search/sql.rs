@@ -1,8 +1,8 @@
-//! The statement that finds candidates in a tenant's database, and the one that tells which of their words matched.
+//! The statement that finds candidates in a tenant's database.
 //!
 //! In: the question, ids of documents, the question's vector where there is one. Out: passages that are near in meaning or
-//! alike in words, with their places in both lists; [`mod@super::rank`] puts them in order. The text of the statements is here and
-//! nowhere else; only the number of dimensions is written into it, everything else is bound.
+//! alike in words, with their places in both lists, and what the question's words are; [`mod@super::rank`] puts the passages in
+//! order. The text of the statement is here and nowhere else; only the number of dimensions is written into it, everything else is bound.
 
 use pgvector::Vector;
 use sqlx::AssertSqlSafe;
@@ -53,36 +53,44 @@ pub struct Asked<'a> {
     pub passages: i64,
 }
 
+/// What the tenant's database answers.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Passages, in no order that means something.
+    pub candidates: Vec<Candidate>,
+    /// The question's words, without those that tell nothing, each cut to its stem; none where nothing was found.
+    pub stems: Vec<String>,
+}
+
+/// The stems stand in each row: one statement more would take longer than they weigh.
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    candidate: Candidate,
+    stems: Vec<String>,
+}
+
 /// Asks the tenant's database.
 ///
 /// # Errors
 /// When it does not answer.
-pub async fn candidates(
-    database: &Database,
-    asked: Asked<'_>,
-) -> Result<Vec<Candidate>, sqlx::Error> {
+pub async fn candidates(database: &Database, asked: Asked<'_>) -> Result<Answer, sqlx::Error> {
     let text = statement(asked.vector.map(|_| database.dimensions));
     let query = sqlx::query_as(AssertSqlSafe(text))
         .bind(asked.words)
         .bind(asked.documents)
         .bind(EACH)
         .bind(asked.passages);
-    match asked.vector {
-        Some(vector) => query.bind(vector).fetch_all(&database.pool).await,
-        None => query.fetch_all(&database.pool).await,
+    let rows: Vec<Row> = match asked.vector {
+        Some(vector) => query.bind(vector).fetch_all(&database.pool).await?,
+        None => query.fetch_all(&database.pool).await?,
+    };
+    let mut answer = Answer::default();
+    for row in rows {
+        answer.candidates.push(row.candidate);
+        answer.stems = row.stems;
     }
-}
-
-/// The words of passages that the question's words match, as they stand in the text, by the passages' ids.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn matched(
-    database: &Database,
-    question: &str,
-    ids: &[i64],
-) -> Result<Vec<(i64, Vec<String>)>, sqlx::Error> {
-    sqlx::query_as(MATCHED).bind(question).bind(ids).fetch_all(&database.pool).await
+    Ok(answer)
 }
 
 /// The statement, for vectors of so many dimensions or for words alone. $1 the question, $2 ids of documents, $3 [`EACH`],
@@ -95,9 +103,9 @@ pub fn statement(dimensions: Option<i32>) -> String {
         return format!("with {WORDS}, {ALIKE}, {rest}");
     };
     let distance = distance(dimensions);
-    let chosen =
-        "select id, near.place as near, alike.place as alike from near full join alike using (id)";
-    let similarity = format!("(1 - ({distance}))::float8");
+    let chosen = "select id, near.place as near, alike.place as alike, distance from near full join alike using (id)";
+    // A vector is read once more only where it was not among the nearest.
+    let similarity = format!("(1 - coalesce(distance, {distance}))::float8");
     let near = NEAR.replace("{distance}", &distance);
     let rest = REST.replace("{chosen}", chosen).replace("{similarity}", &similarity);
     format!("with {WORDS}, {near}, {ALIKE}, {rest}")
@@ -115,20 +123,29 @@ fn distance(dimensions: i32) -> String {
 /// The question's words, each with its weight: a word that stands in few passages tells more than one that stands in many
 /// (inverse document frequency, as in BM25). Words in more than a quarter of all passages do not choose, unless there are no
 /// others. Lexemes are quoted one by one, so that no sign of the person's is an operator. A question of stop words alone has
-/// none, and matches nothing; of a very long one, 64 words count. `offset 0` keeps the planner from counting a word once for each use of the count.
-const WORDS: &str = r"words as (
+/// none, and matches nothing; of a very long one, 64 words count. Where a word stands is looked up once, for its weight and for
+/// what each passage holds.
+const WORDS: &str = r"asked as (
+    select number, lexeme, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as query
+    from unnest(tsvector_to_array(to_tsvector('english', $1))) with ordinality as unnested (lexeme, number)
+    limit 64
+),
+hits as materialized (
+    select asked.number, embeddings.id
+    from asked cross join lateral (
+        select id from embeddings where content_tsv @@ asked.query and document_id = any($2) offset 0
+    ) as embeddings
+),
+words as materialized (
     select
+        number,
+        lexeme,
         query,
         hits > 0 and hits * 4 <= $4::bigint as chooses,
         ln(1 + (greatest($4::bigint - hits, 0) + 0.5) / (hits + 0.5))::float8 as weight
     from (
-        select query, (select count(*) from embeddings where content_tsv @@ query and document_id = any($2)) as hits
-        from (
-            select ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as query
-            from unnest(tsvector_to_array(to_tsvector('english', $1))) as lexeme
-            limit 64
-        ) as asked
-        offset 0
+        select number, lexeme, query, coalesce(hits, 0) as hits
+        from asked left join (select number, count(*) as hits from hits group by number) as counted using (number)
     ) as counted
 ),
 question as (
@@ -143,7 +160,7 @@ question as (
 /// By meaning: the nearest vectors, by the index or by reading all, as the planner sees fit. It reckons the reading of long
 /// vectors, which are stored out of line, cheaper than it is; the index is nearly exact, reading all is exact.
 const NEAR: &str = r"near as (
-    select id, row_number() over (order by distance, id) as place
+    select id, distance, row_number() over (order by distance, id) as place
     from (
         select id, {distance} as distance
         from embeddings
@@ -153,15 +170,13 @@ const NEAR: &str = r"near as (
     ) as nearest
 )";
 
-/// By words: those that hold the most telling of the question's words, close together. The weights come from one scan of the
-/// index for each word; a text is only looked into where it is among the best. Sums are rounded, or the order of adding would
+/// By words: those that hold the most telling of the question's words, close together. A text is only looked into where it is
+/// among the best. Sums are rounded, or the order of adding would
 /// tell apart what is equal.
 const ALIKE: &str = r"held as materialized (
-    select embeddings.id, sum(words.weight)::float4 as weight, bool_or(words.chooses) as chosen
-    from words cross join lateral (
-        select id from embeddings where content_tsv @@ words.query and document_id = any($2) offset 0
-    ) as embeddings
-    group by embeddings.id
+    select id, sum(weight)::float4 as weight, bool_or(chooses) as chosen
+    from hits join words using (number)
+    group by id
 ),
 alike as (
     select id, row_number() over (order by weight desc, density desc, id) as place
@@ -183,19 +198,10 @@ const REST: &str = r"chosen as ({chosen})
 select
     id, document_id, position, page_first, page_last, content, near, alike,
     {similarity} as similarity,
-    coalesce(held.weight / (select weight from question), 0)::float8 as coverage
+    coalesce(held.weight / (select weight from question), 0)::float8 as coverage,
+    array(select lexeme from words) as stems
 from chosen join embeddings using (id) left join held using (id)
 order by near, alike, id";
-
-const MATCHED: &str = r"select
-    id,
-    array(
-        select distinct token
-        from ts_parse('default', content)
-        where ts_lexize('english_stem', token) && tsvector_to_array(to_tsvector('english', $1))
-    ) as matched
-from embeddings
-where id = any($2)";
 
 #[cfg(test)]
 mod tests {

@@ -31,6 +31,12 @@ impl Known {
         self.lock().0.clone()
     }
 
+    /// Whether the object has this status already.
+    #[must_use]
+    pub fn shows(&self, status: &VectorTenantStatus) -> bool {
+        self.lock().1.as_ref() == Some(status)
+    }
+
     /// The object after a write of its status.
     pub fn wrote(&self, tenant: &VectorTenant) {
         *self.lock() = (tenant.resource_version(), tenant.status.clone());

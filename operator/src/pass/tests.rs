@@ -14,14 +14,14 @@ fn status(conditions: &[(ConditionType, bool, Reason)]) -> VectorTenantStatus {
 #[test]
 fn pauses_grow_stay_bounded_and_obey_neon() {
     let error = Error::from(tenant_db::Error::Timeout(Duration::from_secs(1)));
-    let first = pause_after(&error, 1).unwrap();
+    let first = pause_after(&error, 1);
     assert!(first >= Duration::from_millis(375) && first <= Duration::from_millis(625));
     for failures in [5, 50, u32::MAX] {
-        assert!(pause_after(&error, failures).unwrap() <= LONGEST_RETRY.mul_f64(1.25));
+        assert!(pause_after(&error, failures) <= LONGEST_RETRY.mul_f64(1.25));
     }
-    assert!(pause_after(&error, 20).unwrap() > Duration::from_secs(60));
+    assert!(pause_after(&error, 20) > Duration::from_secs(60));
     let broken = Error::Incomplete("x".to_owned());
-    assert!(pause_after(&broken, 1).unwrap() > Duration::from_secs(200));
+    assert!(pause_after(&broken, 1) > Duration::from_secs(200));
 }
 
 #[test]
@@ -41,4 +41,23 @@ fn trouble_is_told_once_and_recovery_too() {
     let ready = status(&[(ConditionType::Ready, true, Reason::Ready)]);
     assert!(turn(Some(&before), &ready).is_some_and(|change| !change.warning));
     assert_eq!(turn(Some(&ready), &ready), None);
+}
+
+#[test]
+fn work_is_not_told_over_trouble() {
+    let table = [
+        (ConditionType::Reconciling, true, Reason::CreatingProject, false),
+        (ConditionType::Reconciling, false, Reason::Settled, false),
+        (ConditionType::Reconciling, true, Reason::MigrationBlocked, true),
+        (ConditionType::Stalled, true, Reason::MigrationFailed, true),
+        (ConditionType::Stalled, false, Reason::MigrationBlocked, false),
+    ];
+    for (kind, holds, reason, hindered) in table {
+        assert_eq!(
+            is_hindered(Some(&status(&[(kind, holds, reason)]))),
+            hindered,
+            "{kind} {reason}"
+        );
+    }
+    assert!(!is_hindered(None));
 }

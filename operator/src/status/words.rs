@@ -5,7 +5,7 @@ use crds::Reason;
 use super::Verdict;
 use crate::{
     error::Error,
-    plan::{Refusal, Waiting},
+    plan::{Refusal, Step, Waiting},
 };
 
 /// Which of Reconciling and Stalled holds, why, and in which words.
@@ -47,6 +47,43 @@ impl Verdict<'_> {
             }
         }
     }
+}
+
+/// What is said while a step goes on; nothing of those that write the object themselves.
+#[must_use]
+pub fn of_step(step: &Step) -> Option<Verdict<'_>> {
+    let (reason, words) = match step {
+        Step::AddFinalizer | Step::RecordIntent | Step::RemoveFinalizer { retained: _ } => {
+            return None;
+        }
+        Step::LookUp
+        | Step::CreateProject
+        | Step::Bind { project: _ }
+        | Step::Adopt { project: _ }
+        | Step::RemoveDuplicate { project: _ } => {
+            (Reason::CreatingProject, "The Neon project is being created or taken over")
+        }
+        Step::CheckOperations => {
+            (Reason::OperationsRunning, "Neon is asked how far the project is")
+        }
+        Step::RestoreName | Step::ApplySettings => {
+            (Reason::ApplyingSettings, "Changed settings are being applied")
+        }
+        Step::Migrate => (
+            Reason::Migrating,
+            "Tenant migrations are being applied; a database that sleeps wakes up first",
+        ),
+        Step::FetchConnection
+        | Step::ResetPassword
+        | Step::WriteSecret
+        | Step::RemoveSecret { name: _ } => {
+            (Reason::WritingSecret, "The connection is being asked for and written to the Secret")
+        }
+        Step::DeleteProject { project: _ } | Step::ConfirmGone { project: _ } => {
+            (Reason::Deleting, "The project is being deleted")
+        }
+    };
+    Some(Verdict::AtWork(reason, words))
 }
 
 fn waiting_words(waiting: &Waiting) -> (Reason, String) {
@@ -160,11 +197,20 @@ mod tests {
             crate::tenant_db::Error::Mismatch(words()).into(),
             crate::tenant_db::Error::Migration(words()).into(),
         ];
+        let steps = [
+            Step::LookUp,
+            Step::CheckOperations,
+            Step::ApplySettings,
+            Step::Migrate,
+            Step::WriteSecret,
+            Step::ConfirmGone { project: words() },
+        ];
         let verdicts = refusals
             .iter()
             .map(Verdict::Refuses)
             .chain(waits.iter().map(Verdict::Waits))
             .chain(errors.iter().map(Verdict::Failed))
+            .chain(steps.iter().filter_map(of_step))
             .chain([Verdict::Converged]);
         for verdict in verdicts {
             let Outlook { reconciling, stalled, reason, message: _ } = verdict.outlook();

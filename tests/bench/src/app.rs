@@ -105,7 +105,10 @@ pub(crate) async fn all(
     let cold = search::cold(parts, &world, &model, &people, &counts).await?;
     world.leave().await?;
     say::line("   the app: PDFs");
-    let ingests = ingest::measure(parts, &model, &counts).await?;
+    let mut ingests = Vec::new();
+    for dimensions in [SMALL, BIG] {
+        ingests.extend(ingest::measure(parts, &model, dimensions, &counts).await?);
+    }
     say::line("   the app: many tenants");
     let fleet = fleet::measure(parts, &model, &counts).await?;
     say::line("   the app: the real model");

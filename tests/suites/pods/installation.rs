@@ -5,13 +5,11 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use acceptance::{Person, Space, World, run, world};
+use acceptance::{Front, Person, Space, World, run, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stack::node::ADDRESS;
 use stack::{Oidc, S3, install, paths};
-
-use crate::front::Front;
 
 /// Name of the release; the objects are named after it.
 pub(crate) const RELEASE: &str = "tenantry";

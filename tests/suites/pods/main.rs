@@ -5,7 +5,6 @@
 
 mod accounts;
 mod faults;
-mod front;
 mod installation;
 mod people;
 mod platform;

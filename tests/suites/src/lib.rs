@@ -13,6 +13,7 @@ mod database;
 mod emulator;
 mod environment;
 pub mod eval;
+mod front;
 mod pdf;
 mod process;
 mod space;
@@ -26,6 +27,7 @@ pub use app::{
 pub use chat_model::{Asked, ChatModel, End, Fate, NOWHERE, Play};
 pub use database::{Binding, connect};
 pub use emulator::{Emulator, Endpoint, Entry, Fault, Ledger, Standing};
+pub use front::Front;
 pub use pdf::pdf;
 pub use process::{Setup, TestOperator};
 pub use space::{Output, Space, condition, project_id, run, summary, uid};

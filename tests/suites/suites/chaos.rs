@@ -2,7 +2,8 @@
 //! SIGKILL to the operator. Out: everything converges, exactly one project was made, nothing is left, no secret leaked.
 //!
 //! In the order of reading: `case` is one tenant on its way through a fault, `rules` what a fault looks like; `checker`
-//! proves that the check for leaks can fail; then the kills (`kill_*`, `random`), then the faults with the operator alive.
+//! proves that the check for leaks can fail; then the kills (`kill_*`, `random`), then the faults with the operator alive, and `progress`, what
+//! is told meanwhile.
 
 mod busy;
 mod case;
@@ -18,6 +19,8 @@ mod leaks;
 mod listing;
 mod lost;
 mod operations;
+mod progress;
 mod random;
 mod refusals;
 mod rules;
+mod vanish;

@@ -20,7 +20,7 @@ use super::results::{Ingest, Peak, Stages, Visits};
 use super::sampler::Sampler;
 use super::words::Words;
 use super::world::{self, Resident, World, metric};
-use super::{BIG, Counts, copy, pdf};
+use super::{Counts, copy, pdf};
 use crate::parts::Parts;
 
 /// Of the person who uses the app meanwhile.
@@ -33,14 +33,16 @@ const BEFORE: Duration = Duration::from_millis(2000);
 pub(super) async fn measure(
     parts: &Parts<'_>,
     model: &Model,
+    dimensions: usize,
     counts: &Counts,
 ) -> Result<Vec<Ingest>> {
-    let mut world = World::start(parts, "ingest").await?;
-    let app = world.app("app-ingest", &model.settings(BIG)).await?;
+    let name = format!("ingest-{dimensions}");
+    let mut world = World::start(parts, &name).await?;
+    let app = world.app(&format!("app-{name}"), &model.settings(dimensions)).await?;
     let file = File::make(parts, counts.pages)?;
     let other = world.resident(&app, "other").await?;
-    copy::fill(&world, &other, (PASSAGES, BIG)).await?;
-    let mut bench = Bench { parts, world, app, file, other };
+    copy::fill(&world, &other, (PASSAGES, dimensions)).await?;
+    let mut bench = Bench { parts, world, app, dimensions, file, other };
     bench.one("warm-up").await?;
     visit(&bench.other.person, tokio::time::sleep(PAUSE * 20)).await?;
     let mut all = Vec::new();
@@ -82,6 +84,7 @@ struct Bench<'a, 'b> {
     parts: &'b Parts<'a>,
     world: World<'a>,
     app: App,
+    dimensions: usize,
     file: File,
     other: Resident,
 }
@@ -111,6 +114,7 @@ impl Bench<'_, '_> {
         ingested?;
         let seconds_visited = started.elapsed().as_secs_f64();
         Ok(Ingest {
+            dimensions: self.dimensions,
             pages: self.file.pages,
             megabytes: self.file.bytes.len() as f64 / 1e6,
             passages: one.passages,

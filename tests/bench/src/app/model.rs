@@ -1,8 +1,8 @@
 //! A measuring instrument in the place of the models: it answers deterministic vectors, and words, at once.
 //!
 //! In: requests as OpenAI's API takes them, for the model `instrument-N`. Out: vectors of N dimensions, made of pieces that were
-//! written as JSON before, because this server shares the processors with what is measured. It knows nothing of meaning, but
-//! its vectors lie in groups, as those of texts do. [`chat`] writes its answers.
+//! written as JSON and as base64 before, because this server shares the processors with what is measured. It knows nothing of
+//! meaning, but its vectors lie in groups, as those of texts do. [`chat`] writes its answers.
 
 pub(super) mod chat;
 
@@ -18,11 +18,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::Deserialize;
 
 use super::words::mix;
 
-/// Numbers of a piece; dimensions are a multiple of it.
+/// Numbers of a piece; dimensions are a multiple of it. Its bytes are a multiple of three, so that base64 of pieces can be put
+/// together.
 const LENGTH: usize = 96;
 /// Different pieces.
 const PIECES: usize = 256;
@@ -38,13 +40,30 @@ pub(super) struct Model {
     pub(super) chat: Arc<chat::Chat>,
 }
 
-/// What its vectors are made of: numbers, and the same as JSON.
-pub(super) struct Pieces(Vec<(Vec<f32>, String)>);
+/// What its vectors are made of.
+pub(super) struct Pieces(Vec<Piece>);
+
+/// Numbers, and the same as each form of answer has them.
+struct Piece {
+    numbers: Vec<f32>,
+    json: String,
+    base64: String,
+}
 
 #[derive(Deserialize)]
 struct Question {
     model: String,
     input: Vec<String>,
+    #[serde(default)]
+    encoding_format: Form,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Form {
+    #[default]
+    Float,
+    Base64,
 }
 
 impl Model {
@@ -99,17 +118,37 @@ impl Pieces {
             };
             let numbers: Vec<f32> = (0..LENGTH).map(number).collect();
             let words: Vec<String> = numbers.iter().map(f32::to_string).collect();
-            (numbers, words.join(","))
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            Piece { numbers, json: words.join(","), base64: BASE64.encode(bytes) }
         };
         Self((0..PIECES).map(piece).collect())
     }
 
     /// The vector that it gives for a text.
     pub(super) fn vector(&self, text: &str, dimensions: usize) -> Vec<f32> {
-        self.of(text, dimensions).flat_map(|(numbers, _)| numbers.clone()).collect()
+        self.of(text, dimensions).flat_map(|piece| piece.numbers.clone()).collect()
     }
 
-    fn of(&self, text: &str, dimensions: usize) -> impl Iterator<Item = &(Vec<f32>, String)> {
+    fn write(&self, input: &str, dimensions: usize, form: Form, out: &mut String) {
+        let pieces = self.of(input, dimensions);
+        match form {
+            Form::Float => {
+                out.push('[');
+                for (place, piece) in pieces.enumerate() {
+                    out.push_str(if place > 0 { "," } else { "" });
+                    out.push_str(&piece.json);
+                }
+                out.push(']');
+            }
+            Form::Base64 => {
+                out.push('"');
+                pieces.for_each(|piece| out.push_str(&piece.base64));
+                out.push('"');
+            }
+        }
+    }
+
+    fn of(&self, text: &str, dimensions: usize) -> impl Iterator<Item = &Piece> {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         let seed = hasher.finish();
@@ -134,14 +173,9 @@ async fn answer(State(pieces): State<Arc<Pieces>>, body: Bytes) -> Response {
     text.push_str(r#"{"object":"list","data":["#);
     for (index, input) in question.input.iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
-        let _ = write!(text, r#"{comma}{{"object":"embedding","index":{index},"embedding":["#);
-        for (place, (_, json)) in pieces.of(input, dimensions).enumerate() {
-            if place > 0 {
-                text.push(',');
-            }
-            text.push_str(json);
-        }
-        text.push_str("]}");
+        let _ = write!(text, r#"{comma}{{"object":"embedding","index":{index},"embedding":"#);
+        pieces.write(input, dimensions, question.encoding_format, &mut text);
+        text.push('}');
     }
     text.push_str("]}");
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
@@ -158,5 +192,18 @@ mod tests {
         assert_eq!(vector("a"), vector("a"));
         assert_ne!(vector("a"), vector("b"));
         assert!(vector("a").iter().all(|number| number.is_finite() && number.abs() <= 0.05));
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let written = |form| {
+            let mut out = String::new();
+            Pieces::new().write("a", 192, form, &mut out);
+            out
+        };
+        let numbers: Vec<f32> = serde_json::from_str(&written(Form::Float)).unwrap();
+        let bytes = BASE64.decode(written(Form::Base64).trim_matches('"')).unwrap();
+        let bytes: Vec<[u8; 4]> = bytes.as_chunks().0.to_vec();
+        assert_eq!(bytes.into_iter().map(f32::from_le_bytes).collect::<Vec<_>>(), numbers);
     }
 }

@@ -68,6 +68,8 @@ pub(super) struct Crowd {
 /// A PDF from its upload to its passages.
 #[derive(Debug, Serialize)]
 pub(super) struct Ingest {
+    /// Of the vectors that are stored.
+    pub(super) dimensions: usize,
     pub(super) pages: usize,
     pub(super) megabytes: f64,
     pub(super) passages: i64,

@@ -85,6 +85,27 @@ async fn a_new_migration_reaches_fifty_tenants_past_a_locked_one() -> Result<()>
 }
 
 #[tokio::test]
+async fn a_migration_that_takes_its_time_is_told_while_it_runs() -> Result<()> {
+    let t = TestOperator::named("migrate-slow").start().await?;
+    t.apply("acme", json!({"vector": {"dimensions": 8}})).await?;
+    let before = ready_since(&t.wait_ready("acme").await?)?;
+    let mut session = t.binding("acme").await?.connect().await?;
+    session.execute("begin; lock table embeddings in access exclusive mode").await?;
+    let (folder, version) = folder(&t, "next", &["alter table embeddings add column note text"])?;
+    t.set_flag("--migration-lock-seconds", "60");
+    restart_with(&t, &folder).await?;
+    t.wait_condition("acme", "SchemaReady", "False", "Migrating").await?;
+    t.wait_condition("acme", "Reconciling", "True", "Migrating").await?;
+    assert_eq!(ready_since(&t.tenant("acme").await?)?, before, "it can be used meanwhile");
+    session.execute("rollback").await?;
+    t.wait_condition("acme", "Reconciling", "False", "Settled").await?;
+    let tenant = t.tenant("acme").await?;
+    ensure!(at(&tenant, version), "{}", summary(&tenant));
+    assert_eq!(ready_since(&tenant)?, before);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_broken_migration_stalls_and_takes_nothing_away() -> Result<()> {
     let t = TestOperator::named("migrate-broken").resync(1.0).start().await?;
     t.apply("acme", json!({"vector": {"dimensions": 8}})).await?;

@@ -13,13 +13,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) struct Front {
-    pub(crate) url: String,
+/// The outer side.
+pub struct Front {
+    /// Where it is.
+    pub url: String,
     target: Arc<Mutex<String>>,
 }
 
 impl Front {
-    pub(crate) async fn start(host: &str, (certificate, key): (&Path, &Path)) -> Result<Self> {
+    /// Listens on a free port of an address, with a certificate and its key.
+    pub async fn start(host: &str, (certificate, key): (&Path, &Path)) -> Result<Self> {
         let chain = CertificateDer::pem_slice_iter(&fs::read(certificate)?)
             .collect::<Result<Vec<_>, _>>()?;
         let key = PrivateKeyDer::from_pem_slice(&fs::read(key)?)?;
@@ -40,7 +43,7 @@ impl Front {
     }
 
     /// Where the Service is, as `address:port`.
-    pub(crate) fn lead_to(&self, target: String) {
+    pub fn lead_to(&self, target: String) {
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 }
