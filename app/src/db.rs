@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 use crate::args::DatabaseArgs;
 
+/// A session that was idle for longer is asked whether it still stands, before it is used.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// The migrations, built in.
 pub static MIGRATIONS: Migrator = Migrator {
     // During an update, or after a step back, a process meets migrations that are newer than itself.
@@ -98,13 +101,27 @@ pub async fn open(args: &DatabaseArgs) -> Result<PgPool, Unusable> {
         ("statement_timeout", "30s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ]);
-    let pool = PgPoolOptions::new()
+    let pool = trusting()
         .max_connections(args.database_connections)
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await
         .map_err(Unusable::Unreachable)?;
     Ok(pool)
+}
+
+/// Options of a pool whose sessions are believed to stand where they were used a moment ago: asking each time costs a request its
+/// share of a round trip for every statement.
+#[must_use]
+pub fn trusting() -> PgPoolOptions {
+    PgPoolOptions::new().test_before_acquire(false).before_acquire(|session, about| {
+        Box::pin(async move {
+            if about.idle_for > TRUSTED {
+                session.ping().await?;
+            }
+            Ok(true)
+        })
+    })
 }
 
 /// Passes on what the database tells, until the process ends.

@@ -12,6 +12,7 @@ pub mod sql;
 use std::time::Instant;
 
 use pgvector::Vector;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::{
@@ -42,15 +43,6 @@ pub struct Found {
     pub problem: Option<String>,
 }
 
-/// A question, as it is searched for.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// What is to be understood: its vector is looked for.
-    pub meaning: &'a str,
-    /// The words to look for.
-    pub words: &'a str,
-}
-
 /// Passages that may answer a question.
 #[derive(Debug, Default)]
 pub struct Passages {
@@ -62,27 +54,48 @@ pub struct Passages {
     pub problems: Vec<String>,
 }
 
+/// Whether the search page takes a question.
+///
+/// # Errors
+/// When it is empty or too long.
+pub fn check(question: &str) -> Result<(), Error> {
+    if (1..=LONGEST).contains(&question.chars().count()) {
+        return Ok(());
+    }
+    Err(Error::invalid("question", format!("Ask with 1 to {LONGEST} characters.")))
+}
+
 /// Finds what the search page shows.
 ///
 /// # Errors
-/// When the question is empty or too long, or the tenant's database does not answer.
+/// When the tenant's database does not answer.
 pub async fn find(
     app: &App,
     tenant: Uuid,
-    question: &str,
+    question: (&str, Meaning),
     documents: &[Searchable],
 ) -> Result<Found, Error> {
-    let question = question.trim();
-    if !(1..=LONGEST).contains(&question.chars().count()) {
-        let words = format!("Ask with 1 to {LONGEST} characters.");
-        return Err(Error::invalid("question", words));
-    }
-    let asked = Question { meaning: question, words: question };
-    let found = passages(app, tenant, asked, documents).await?;
+    let found = passages(app, tenant, question, documents).await?;
     let best = &found.ranked[..found.ranked.len().min(SHOWN)];
     let marks = Marks::new(found.stems);
     let hits = best.iter().filter_map(|one| hit(documents, one, &marks)).collect();
     Ok(Found { hits, problem: join(found.problems) })
+}
+
+/// A question's vector, on its way.
+pub struct Meaning(AbortOnDropHandle<Result<Vector, models::Error>>);
+
+/// Asks the model for a question's vector; whoever asks does something else meanwhile.
+#[must_use]
+pub fn meaning(app: &App, question: &str) -> Meaning {
+    let (embeddings, metrics, question) =
+        (app.embeddings.clone(), app.metrics.clone(), plain(question));
+    Meaning(AbortOnDropHandle::new(tokio::spawn(async move {
+        let started = Instant::now();
+        let vector = embeddings.embed_query(&question).await;
+        metrics.search("embed", started.elapsed());
+        vector.map(Vector::from)
+    })))
 }
 
 /// Finds the passages that may answer, in those documents that can be searched.
@@ -92,7 +105,7 @@ pub async fn find(
 pub async fn passages(
     app: &App,
     tenant: Uuid,
-    question: Question<'_>,
+    (words, meaning): (&str, Meaning),
     documents: &[Searchable],
 ) -> Result<Passages, Error> {
     let mut problems = not_searched(documents);
@@ -101,10 +114,11 @@ pub async fn passages(
     if ids.is_empty() {
         return Ok(Passages { problems, ..Passages::default() });
     }
-    let (meaning, words) = (plain(question.meaning), plain(question.words));
+    let words = plain(words);
     // A database that sleeps wakes up while the model works.
-    let (vector, database) = tokio::join!(embed(app, &meaning), app.tenants.database(tenant));
+    let (vector, database) = tokio::join!(meaning.0, app.tenants.database(tenant));
     let database = database?;
+    let vector = vector.map_err(Error::internal)?;
     let vector = usable(app, &database, vector).map_err(|words| problems.push(words)).ok();
     let passages = documents.iter().map(|one| i64::from(one.passages)).sum();
     let asking = |database: Database| {
@@ -120,13 +134,6 @@ pub async fn passages(
 /// A zero byte is no text for the database.
 fn plain(text: &str) -> String {
     text.replace('\0', " ")
-}
-
-async fn embed(app: &App, question: &str) -> Result<Vector, models::Error> {
-    let started = Instant::now();
-    let vector = app.embeddings.embed_query(question).await;
-    app.metrics.search("embed", started.elapsed());
-    vector.map(Vector::from)
 }
 
 /// The vector, or why words alone are searched.

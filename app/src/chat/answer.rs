@@ -31,6 +31,7 @@ use crate::{
         self,
         chat::{Answering, ChatModel, Finish, Piece},
     },
+    search::Meaning,
     state::App,
 };
 
@@ -54,6 +55,13 @@ const REPEATS: &str = "The model began to repeat itself, so its answer was ended
 const GONE: &str = "This conversation went on elsewhere, or was deleted.";
 const MODEL_AWAY: &str = "The chat model is busy or does not answer: these are the passages that fit best, word for word.";
 
+/// What an answer is looked for with.
+pub(super) struct Material {
+    pub(super) documents: Vec<Searchable>,
+    /// The vector of the question as it was asked.
+    pub(super) meaning: Option<Meaning>,
+}
+
 /// What there is of an answer so far.
 #[derive(Default)]
 struct Draft {
@@ -72,14 +80,14 @@ impl Draft {
 pub(super) fn write(
     app: &Arc<App>,
     signed: &Signed,
-    (begun, documents): (Begun, Vec<Searchable>),
+    (begun, material): (Begun, Material),
     pool: PgPool,
 ) -> mpsc::UnboundedReceiver<String> {
     let (live, events) = mpsc::unbounded_channel();
     let (app, tenant) = (app.clone(), signed.tenant);
     let tasks = app.answers.clone();
     tasks.spawn(
-        async move { whole(&app, tenant, (&begun, documents), &pool, Sender::new(live)).await },
+        async move { whole(&app, tenant, (&begun, material), &pool, Sender::new(live)).await },
     );
     events
 }
@@ -87,7 +95,7 @@ pub(super) fn write(
 async fn whole(
     app: &App,
     tenant: Uuid,
-    (begun, documents): (&Begun, Vec<Searchable>),
+    (begun, material): (&Begun, Material),
     pool: &PgPool,
     sender: Sender,
 ) {
@@ -95,7 +103,7 @@ async fn whole(
     let mut draft = Draft::default();
     let end = tokio::select! {
         biased;
-        end = compose(app, tenant, (begun, documents), &sender, &mut draft) => end,
+        end = compose(app, tenant, (begun, material), &sender, &mut draft) => end,
         wanted = buffer::write_down(pool, &begun.place, &sender) => match wanted {
             Wanted::Stop => End::Stopped,
             Wanted::Yes | Wanted::Gone => End::Failed(GONE.to_owned()),
@@ -146,7 +154,7 @@ async fn keep(pool: &PgPool, begun: &Begun, outcome: &Outcome, sender: &Sender) 
 async fn compose(
     app: &App,
     tenant: Uuid,
-    (begun, documents): (&Begun, Vec<Searchable>),
+    (begun, material): (&Begun, Material),
     sender: &Sender,
     draft: &mut Draft,
 ) -> End {
@@ -158,7 +166,7 @@ async fn compose(
     sender.send(&wire::status("searching", "Searching your documents…"));
     let started = Instant::now();
     let limit = app.args.chat.chat_seconds;
-    match tokio::time::timeout(limit, sources(app, tenant, begun, documents)).await {
+    match tokio::time::timeout(limit, sources(app, tenant, begun, material)).await {
         Ok(Ok(found)) => draft.found = found,
         Ok(Err(error)) => {
             // The person gets words, whoever runs the app the cause.
@@ -200,7 +208,7 @@ async fn sources(
     app: &App,
     tenant: Uuid,
     begun: &Begun,
-    mut documents: Vec<Searchable>,
+    Material { mut documents, meaning }: Material,
 ) -> Result<Found, Error> {
     if let Some(only) = begun.document {
         documents.retain(|one| one.id == only);
@@ -210,7 +218,7 @@ async fn sources(
             ));
         }
     }
-    find::find(app, tenant, begun, &documents).await
+    find::find(app, tenant, (begun, meaning), &documents).await
 }
 
 /// An answer of the documents' own words.

@@ -18,7 +18,7 @@ use crate::{
     documents::{Readiness, Searchable},
     error::Error,
     models::chat::ChatModel,
-    search::{self, Question, rank::Ranked, sql::Candidate},
+    search::{self, Meaning, rank::Ranked, sql::Candidate},
     state::App,
     tenants::Database,
 };
@@ -60,7 +60,7 @@ pub(super) fn room(app: &App, begun: &Begun) -> Room {
 pub(super) async fn find(
     app: &App,
     tenant: Uuid,
-    begun: &Begun,
+    (begun, meaning): (&Begun, Option<Meaning>),
     documents: &[Searchable],
 ) -> Result<Found, Error> {
     let args = &app.args.chat;
@@ -69,8 +69,10 @@ pub(super) async fn find(
         return summary(app, tenant, documents, room).await;
     }
     let asked = standalone(app, begun, room).await;
-    let question = Question { meaning: &asked.meaning, words: &asked.words };
-    let found = search::passages(app, tenant, question, documents).await?;
+    // That of the question as it was asked may be on its way.
+    let meaning = meaning.filter(|_| asked.meaning == begun.question);
+    let meaning = meaning.unwrap_or_else(|| search::meaning(app, &asked.meaning));
+    let found = search::passages(app, tenant, (&asked.words, meaning), documents).await?;
     let best = &found.ranked[..found.ranked.len().min(BEST)];
     let relevance = best.iter().map(Ranked::relevance).fold(0.0, f64::max);
     tracing::debug!(relevance, floor = args.relevance_floor, "searched for a question");

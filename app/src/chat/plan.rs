@@ -173,6 +173,11 @@ pub(super) fn plan(question: &str) -> Plan {
     if limits.count() <= 1 { Plan::Whole } else { Plan::Passages }
 }
 
+/// Whether a question is searched for as it is, unless a model rewrites it.
+pub(super) fn stands_alone(question: &str) -> bool {
+    plan(question) == Plan::Passages && !leans(question)
+}
+
 /// Whether a question that comes after others can hardly be understood without them.
 pub(super) fn leans(question: &str) -> bool {
     let text = question.trim().to_lowercase();

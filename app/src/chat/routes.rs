@@ -19,14 +19,14 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{
-    answer,
+    answer::{self, Material},
     begin::{self, Begun, Refused},
-    buffer, pages,
-    request::{self, Asked},
+    buffer, pages, plan,
+    request::{self, Asked, What},
     store::{self, Conversation},
     wire,
 };
-use crate::{auth::Signed, documents, error::Error, live, state::App, tenants::Database};
+use crate::{auth::Signed, documents, error::Error, live, search, state::App, tenants::Database};
 
 /// Most bytes of a body: clients may send the whole conversation along, of which we read the last message.
 const BODY: usize = 4 << 20;
@@ -56,6 +56,13 @@ async fn ask(
 }
 
 async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
+    // Most questions are searched for as they are: the model works while they are written down.
+    let meaning = match &asked.what {
+        What::Question { id: _, text, replaces: _ } if plan::stands_alone(text) => {
+            Some(search::meaning(&app, text))
+        }
+        What::Question { id: _, text: _, replaces: _ } | What::Again { answer: _ } => None,
+    };
     let (documents, database) = tokio::join!(
         documents::searchable(&app, signed.tenant),
         app.tenants.database(signed.tenant)
@@ -70,7 +77,8 @@ async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, 
         Err(Refused::Running(place)) => return Ok(wire::respond(buffer::follow(pool, place))),
         Err(refused) => return Err(refused.into()),
     };
-    let events = answer::write(&app, &signed, (begun, documents), pool);
+    let material = Material { documents, meaning };
+    let events = answer::write(&app, &signed, (begun, material), pool);
     let events = stream::unfold(events, |mut events| async move {
         events.recv().await.map(|event| (event, events))
     });

@@ -4,7 +4,10 @@
 //! marked or not. A word is marked when its stem is one of the question's, by the same rules (Snowball, English) that the
 //! database has; nothing is added or lost. Pure.
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+};
 
 use rust_stemmers::{Algorithm, Stemmer};
 
@@ -13,13 +16,16 @@ use crate::web::Piece;
 /// What is marked.
 pub(super) struct Marks {
     stems: HashSet<String>,
+    /// What the stems begin with. A stem begins as its word does, so most words need no look at all.
+    first: BTreeSet<char>,
     stemmer: Stemmer,
 }
 
 impl Marks {
     pub(super) fn new(stems: Vec<String>) -> Self {
+        let first = stems.iter().filter_map(|stem| stem.chars().next()).collect();
         let stems = stems.into_iter().collect();
-        Self { stems, stemmer: Stemmer::create(Algorithm::English) }
+        Self { stems, first, stemmer: Stemmer::create(Algorithm::English) }
     }
 
     /// The passage in pieces.
@@ -50,6 +56,9 @@ impl Marks {
                 found.push(whole);
                 continue;
             }
+            if words.len() == 1 {
+                continue;
+            }
             let words = words.iter().map(|word| run.start + word.start..run.start + word.end);
             found.extend(words.filter(|word| self.matches(&text[word.clone()])));
         }
@@ -57,6 +66,10 @@ impl Marks {
     }
 
     fn matches(&self, word: &str) -> bool {
+        let first = word.chars().flat_map(char::to_lowercase).next();
+        if first.is_none_or(|first| !self.first.contains(&first)) {
+            return false;
+        }
         let word = word.to_lowercase();
         self.stems.contains(&word) || self.stems.contains(&*self.stemmer.stem(&word))
     }

@@ -13,7 +13,7 @@ use axum::{
 };
 use uuid::Uuid;
 
-use super::{Found, find};
+use super::{Found, check, find, meaning};
 use crate::{
     account,
     auth::Signed,
@@ -37,6 +37,15 @@ async fn search(
     let question = text("q");
     let document = text("document").map(str::parse::<Uuid>).transpose();
     let document = document.map_err(|_| Error::NotFound)?;
+    // The question stays in its box, with what is wrong with it.
+    let (refused, asked) = match question.map(|question| check(question).map(|()| question)) {
+        Some(Ok(question)) => {
+            app.limits.costly(signed.user)?;
+            (None, Some((question, meaning(&app, question))))
+        }
+        Some(Err(refused)) => (Some(refused), None),
+        None => (None, None),
+    };
     let all = documents::searchable(&app, signed.tenant).await?;
     let searched = match document {
         None => all.as_slice(),
@@ -45,20 +54,11 @@ async fn search(
             std::slice::from_ref(found)
         }
     };
-    let (status, found) = match question {
-        None => (StatusCode::OK, Found::default()),
-        Some(question) => {
-            app.limits.costly(signed.user)?;
-            match find(&app, signed.tenant, question, searched).await {
-                Ok(found) => (StatusCode::OK, found),
-                // The question stays in its box, with what is wrong with it.
-                Err(error @ Error::Invalid { code: _, words: _ }) => {
-                    (error.status(), Found { hits: Vec::new(), problem: Some(error.to_string()) })
-                }
-                Err(error) => return Err(error),
-            }
-        }
+    let found = match asked {
+        Some(asked) => find(&app, signed.tenant, asked, searched).await?,
+        None => Found { hits: Vec::new(), problem: refused.as_ref().map(ToString::to_string) },
     };
+    let status = refused.map_or(StatusCode::OK, |refused| refused.status());
     let page = SearchPage {
         frame: account::frame(Some(&signed), "/search"),
         query: question.unwrap_or_default().to_owned(),

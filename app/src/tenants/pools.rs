@@ -13,23 +13,20 @@ use crds::VectorTenant;
 use k8s_openapi::api::core::v1::Secret;
 use moka::{future::Cache, policy::EvictionPolicy};
 use sqlx::{
-    Connection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+    PgPool,
+    postgres::{PgConnectOptions, PgSslMode},
 };
 use url::Url;
 use uuid::Uuid;
 
 use super::{Database, Error, TenantState, Tenants, directory, within};
-use crate::args::TenantArgs;
+use crate::{args::TenantArgs, db};
 
 /// What every session in a tenant's database begins with.
 ///
 /// A filter on documents must not leave an index scan with too few rows. Without a word on storage that is fast everywhere, the planner reads a whole table of long vectors instead of its
 /// index. Compiling a search takes longer than the search. A query that nobody waits for any more must not keep its connection.
 pub const SESSION: &str = "set hnsw.iterative_scan = strict_order; set random_page_cost = 1.1; set jit = off; set statement_timeout = '20s'";
-
-/// A session that was idle for longer is asked whether it still stands, before it is used.
-const TRUSTED: Duration = Duration::from_secs(1);
 
 /// SQLSTATEs: the password, or the role, is not what it was.
 const REFUSED: [&str; 2] = ["28P01", "28000"];
@@ -137,21 +134,11 @@ impl Tenants {
         let secret = within(self.secrets().get(secret)).await?;
         let settings = &self.pools.settings;
         let options = connect_options(&secret, settings)?;
-        let pool = PgPoolOptions::new()
+        let pool = db::trusting()
             .max_connections(settings.connections)
             .min_connections(0)
             .idle_timeout(settings.idle)
             .acquire_timeout(settings.patience)
-            // One that was used a moment ago is believed to work; whoever asks tries again where it does not.
-            .test_before_acquire(false)
-            .before_acquire(|session, about| {
-                Box::pin(async move {
-                    if about.idle_for > TRUSTED {
-                        session.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
             .after_connect(|session, _| {
                 Box::pin(async move { sqlx::raw_sql(SESSION).execute(session).await.map(drop) })
             })
