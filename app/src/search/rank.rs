@@ -5,7 +5,6 @@
 
 use std::{
     cmp::Ordering,
-    collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -88,27 +87,27 @@ fn without_duplicates(ranked: Vec<Ranked>) -> Vec<Ranked> {
     kept
 }
 
-/// What a text is compared by.
+/// What a text is compared by: hashes, in order, each once.
 struct Print {
-    shingles: HashSet<u64>,
+    shingles: Vec<u64>,
     /// Two leases of one form differ in their sums: such texts are not the same.
-    numbers: HashSet<String>,
+    numbers: Vec<u64>,
 }
 
 impl Print {
     fn of(text: &str) -> Self {
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        let words: Vec<String> = words.map(str::to_lowercase).collect();
-        let hash = |words: &[String]| {
-            let mut hasher = DefaultHasher::new();
-            words.hash(&mut hasher);
-            hasher.finish()
-        };
-        let has_digit = |word: &&String| word.chars().any(|c| c.is_ascii_digit());
-        Self {
-            shingles: words.windows(SHINGLE.min(words.len().max(1))).map(hash).collect(),
-            numbers: words.iter().filter(has_digit).cloned().collect(),
+        let (mut all, mut numbers) = (Vec::new(), Vec::new());
+        for word in words {
+            let hash = hash(word.chars().flat_map(char::to_lowercase));
+            all.push(hash);
+            if word.contains(|c: char| c.is_ascii_digit()) {
+                numbers.push(hash);
+            }
         }
+        let size = SHINGLE.min(all.len().max(1));
+        let shingles = all.windows(size).map(|words| hash(words.iter()));
+        Self { shingles: each_once(shingles.collect()), numbers: each_once(numbers) }
     }
 
     fn is_like(&self, other: &Self) -> bool {
@@ -116,9 +115,31 @@ impl Print {
     }
 }
 
+fn hash(parts: impl Iterator<Item = impl Hash>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.for_each(|part| part.hash(&mut hasher));
+    hasher.finish()
+}
+
+fn each_once(mut hashes: Vec<u64>) -> Vec<u64> {
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
 /// Jaccard's: what both have, of what either has.
-fn likeness(one: &HashSet<u64>, other: &HashSet<u64>) -> f64 {
-    let both = one.intersection(other).count();
+fn likeness(one: &[u64], other: &[u64]) -> f64 {
+    let (mut left, mut right, mut both) = (one, other, 0);
+    while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
+        match first.cmp(second) {
+            Ordering::Less => left = left_rest,
+            Ordering::Greater => right = right_rest,
+            Ordering::Equal => {
+                both += 1;
+                (left, right) = (left_rest, right_rest);
+            }
+        }
+    }
     let either = one.len() + other.len() - both;
     if either == 0 { 1.0 } else { both as f64 / either as f64 }
 }
@@ -179,6 +200,14 @@ mod tests {
         assert_eq!(rank(vec![]).len(), 0);
         let empty = Candidate { id: 9, ..Candidate::default() };
         assert_eq!(rank(vec![empty.clone(), empty]).len(), 1);
+    }
+
+    #[test]
+    fn likeness_is_the_share_of_what_both_have() {
+        assert_eq!(likeness(&[], &[]), 1.0);
+        assert_eq!(likeness(&[1, 2], &[]), 0.0);
+        assert_eq!(likeness(&[1, 2, 5], &[2, 3, 5]), 0.5);
+        assert_eq!(likeness(&[7], &[7]), 1.0);
     }
 
     #[test]
