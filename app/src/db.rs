@@ -110,8 +110,10 @@ pub async fn open(args: &DatabaseArgs) -> Result<PgPool, Unusable> {
     Ok(pool)
 }
 
-/// Options of a pool whose sessions are believed to stand where they were used a moment ago: asking each time costs a request its
-/// share of a round trip for every statement.
+/// Options of a pool that believes in sessions that were used a moment ago.
+///
+/// Asking each time costs a round trip for every statement. A session that ended within that moment fails one request; a
+/// tenant's is then asked again.
 #[must_use]
 pub fn trusting() -> PgPoolOptions {
     PgPoolOptions::new().test_before_acquire(false).before_acquire(|session, about| {

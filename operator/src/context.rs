@@ -9,6 +9,7 @@ use std::{
 use crds::VectorTenant;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     decide::Circumstances,
@@ -45,6 +46,8 @@ pub struct Context {
     pub memory: Memory,
     /// Bounds the passes at work, over all served namespaces.
     pub slots: Arc<Semaphore>,
+    /// What vanished objects had, being unmade.
+    pub unmaking: TaskTracker,
     /// Becomes true when the process is to end: the step in hand is finished, no other is begun.
     pub stopping: watch::Receiver<bool>,
 }

@@ -70,7 +70,7 @@ fn prepare_one(
             watcher::Event::Delete(tenant) => {
                 context.memory.forget(&tenant.uid().unwrap_or_default());
                 if vanished::is_past_finalizer(tenant) {
-                    tokio::spawn(vanished::unmake(context.clone(), tenant.clone()));
+                    context.unmaking.spawn(vanished::unmake(context.clone(), tenant.clone()));
                 }
             }
             watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
@@ -154,6 +154,8 @@ pub async fn run(
         _ = future::join_all(runs) => {}
         () = idle => {}
     }
+    ctx.unmaking.close();
+    ctx.unmaking.wait().await;
 }
 
 /// Boxed: the compiler cannot see through the whole pass that its future may move between threads.

@@ -24,6 +24,7 @@ use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
+use tokio_util::task::TaskTracker;
 
 /// How long Events that are still unwritten may hold up the end of the process.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
@@ -61,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         events,
         memory: Memory::default(),
         slots: Arc::new(Semaphore::new(usize::from(args.kube.concurrency))),
+        unmaking: TaskTracker::new(),
         stopping: stopping.clone(),
         kube: client,
     });

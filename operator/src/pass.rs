@@ -191,7 +191,9 @@ async fn converge(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duratio
     };
     let newest = ctx.migrations.newest();
     let status = |observed: &Observed, verdict: &Verdict<'_>| {
-        status::derive(tenant, Some(desired), observed, newest, verdict, Timestamp::now())
+        // From what was told last: times of transitions never go backwards.
+        let told = VectorTenant { status: subject.known.status(), ..tenant.clone() };
+        status::derive(&told, Some(desired), observed, newest, verdict, Timestamp::now())
     };
     let decide = |observed: &Observed, now: &_| decide(desired, observed, now);
     let end = steps(ctx, subject, &mut observed, decide, status).await;
@@ -265,8 +267,7 @@ async fn delete(ctx: &Context, subject: &Subject<'_>) -> Result<Option<Duration>
     }
 }
 
-/// Unmakes what a tenant had whose object is gone: as a deletion, without a status. Answers when to go on, and nothing once nothing
-/// is left.
+/// Unmakes what a tenant had whose object is gone, as a deletion does. Answers when to go on, and nothing once nothing is left.
 ///
 /// # Errors
 /// When an attempt failed.
@@ -286,9 +287,8 @@ pub async fn unmake(ctx: &Context, tenant: &VectorTenant) -> Result<Option<Durat
 async fn steps_of_deletion(ctx: &Context, subject: &Subject<'_>, mut observed: Observed) -> End {
     let policy = desired::deletion_policy(subject.tenant);
     let decide = |observed: &Observed, now: &_| decide_deletion(policy, observed, now);
-    let status = |_: &Observed, _: &Verdict<'_>| {
-        let verdict = Verdict::AtWork(Reason::Deleting, "The project is being deleted");
-        status::deleting(subject.tenant, &verdict, Timestamp::now())
+    let status = |_: &Observed, verdict: &Verdict<'_>| {
+        status::deleting(subject.tenant, verdict, Timestamp::now())
     };
     steps(ctx, subject, &mut observed, decide, status).await
 }
@@ -309,9 +309,13 @@ async fn steps(
         if *ctx.stopping.borrow() {
             return End::Stopped;
         }
-        let started = Instant::now();
         let outcome = {
-            let mut acting = pin!(act(ctx, subject, observed, &step));
+            let mut acting = pin!(async {
+                let started = Instant::now();
+                let outcome = act(ctx, subject, observed, &step).await;
+                ctx.metrics.step(step.name(), started.elapsed());
+                outcome
+            });
             match tokio::time::timeout(LONG, &mut acting).await {
                 Ok(outcome) => outcome,
                 Err(_long) => match status::of_step(&step) {
@@ -322,7 +326,6 @@ async fn steps(
                 },
             }
         };
-        ctx.metrics.step(step.name(), started.elapsed());
         match outcome {
             Ok(outcome) => {
                 learn(ctx, subject, observed, &step, outcome);
@@ -344,6 +347,7 @@ async fn show(ctx: &Context, subject: &Subject<'_>, new: VectorTenantStatus) {
         return;
     }
     if let Err(error) = status::write(ctx, subject.tenant, &subject.known, &new).await {
+        subject.known.doubt();
         tracing::debug!(%error, "a step that takes its time was not told");
     }
 }

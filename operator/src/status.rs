@@ -77,7 +77,7 @@ pub fn unobserved(tenant: &VectorTenant, error: &Error, now: Timestamp) -> Vecto
 /// The status just before a project is asked for.
 #[must_use]
 pub fn creating(tenant: &VectorTenant, observed: &Observed, now: Timestamp) -> VectorTenantStatus {
-    let verdict = Verdict::AtWork(Reason::CreatingProject, "The Neon project is being created");
+    let verdict = Verdict::AtWork(Reason::CreatingProject, words::CREATING);
     derive(tenant, None, observed, None, &verdict, now)
 }
 

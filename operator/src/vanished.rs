@@ -2,15 +2,18 @@
 //!
 //! The API server looks at finalizers when a deletion begins. One that began before ours was on the object, and was held up since
 //! (by an admission webhook, by a busy server), removes the object all the same, and a project may have been made meanwhile.
-//! In: such an object, as the watch last showed it. Out: what it had is unmade, by its deletion policy. An operator that ends before
-//! that says what it leaves.
+//! In: such an object, as the watch last showed it. Out: what it had is unmade, by its deletion policy. Only an operator that is at
+//! work sees this; one that ends before it is done says what it leaves.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use crds::VectorTenant;
+use crds::{DeletionPolicy, VectorTenant};
 use kube::ResourceExt;
 
-use crate::{context::Context, naming, pass};
+use crate::{context::Context, desired, error::Error, naming, pass};
 
 /// Whether a deleted object went without being let go. One that a person freed from its finalizer has a deletion time.
 #[must_use]
@@ -23,38 +26,70 @@ pub fn is_past_finalizer(deleted: &VectorTenant) -> bool {
 pub async fn unmake(ctx: Arc<Context>, tenant: VectorTenant) {
     let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
     let uid = tenant.uid().unwrap_or_default();
-    tracing::warn!(namespace, name, "deleted past its finalizer: what it had is removed now");
+    tracing::warn!(
+        namespace,
+        name,
+        "deleted past its finalizer: unmade now, by its deletion policy"
+    );
     let mut stopping = ctx.stopping.clone();
     let mut failures = 0;
     loop {
-        // A pass that is still under way could make what nobody would find any more.
-        ctx.memory.idle(&uid).await;
-        let slot = ctx.slots.acquire().await;
+        let turn = async {
+            // A pass that is still under way could make what nobody would find any more.
+            ctx.memory.idle(&uid).await;
+            ctx.slots.acquire().await
+        };
+        let slot = tokio::select! {
+            slot = turn => slot,
+            _ = stopping.wait_for(|stop| *stop) => return leave(&ctx, &tenant),
+        };
         let started = Instant::now();
-        let result = pass::unmake(&ctx, &tenant).await;
+        let result = attempt(&ctx, &tenant).await;
         ctx.metrics.reconciled(pass::label(&result), started.elapsed());
-        drop(slot);
         let pause = match result {
             Ok(None) => break,
             Ok(Some(pause)) => pause,
             Err(error) => {
                 failures += 1;
                 let why = error.describe();
-                tracing::warn!(namespace, name, why, "what it had is not removed yet");
+                tracing::warn!(namespace, name, why, "it is not unmade yet");
                 pass::pause_after(&error, failures)
             }
         };
+        drop(slot);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = stopping.wait_for(|stop| *stop) => {
-                let project = naming::project_name(&ctx.cluster, &uid);
-                tracing::error!(namespace, name, project, "ended before it was removed: delete this project in Neon");
-                return;
-            }
+            _ = stopping.wait_for(|stop| *stop) => return leave(&ctx, &tenant),
         }
     }
     ctx.memory.forget(&uid);
-    tracing::info!(namespace, name, "nothing is left of it");
+    tracing::info!(namespace, name, "unmade");
+}
+
+/// When to go on; `None` once nothing is left to do.
+async fn attempt(ctx: &Context, tenant: &VectorTenant) -> Result<Option<Duration>, Error> {
+    // A word of the watch alone removes nothing.
+    let found =
+        ctx.tenants(&tenant.namespace().unwrap_or_default()).get_opt(&tenant.name_any()).await?;
+    if found.is_some_and(|found| found.uid() == tenant.uid()) {
+        tracing::warn!(name = tenant.name_any(), "it is still there: left to its passes");
+        return Ok(None);
+    }
+    pass::unmake(ctx, tenant).await
+}
+
+fn leave(ctx: &Context, tenant: &VectorTenant) {
+    if desired::deletion_policy(tenant) == DeletionPolicy::Retain {
+        return;
+    }
+    let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
+    let project = naming::project_name(&ctx.cluster, &tenant.uid().unwrap_or_default());
+    tracing::error!(
+        namespace,
+        name,
+        project,
+        "ended before it was unmade: delete the project of this name in Neon, if there is one"
+    );
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
 
 fn with_limits(mut config: Config, answer: Duration) -> anyhow::Result<Client> {
     config.read_timeout = Some(SILENCE);
+    // Or the time that a connection was idle before would count.
+    config.reset_reader_on_write = true;
     Ok(ClientBuilder::try_from(config)?.with_layer(&TimeoutLayer::new(answer)).build())
 }
 

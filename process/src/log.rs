@@ -1,4 +1,7 @@
 //! Log lines, on standard error: text for people or JSON for machines.
+//!
+//! In: the form, and which lines, as `tracing_subscriber::EnvFilter` reads it. Out: a log for the whole process. Crates that would
+//! write what does not belong in a log are silent, whatever the filter says of them.
 
 use std::io::{self, IsTerminal};
 
@@ -14,13 +17,13 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log; what the crates in `silent` say never gets there, whatever the filter is.
+/// Starts the log; what the crates in `silent` say does not get there.
 ///
 /// # Errors
 /// When the filter cannot be read; the text names the flag.
 pub fn start(format: Format, filter: &str, silent: &[&str]) -> Result<(), String> {
-    let mut directives =
-        EnvFilter::try_new(filter).map_err(|error| format!("--log-filter '{filter}': {error}"))?;
+    let mut directives = EnvFilter::try_new(without(filter, silent))
+        .map_err(|error| format!("--log-filter '{filter}': {error}"))?;
     for name in silent {
         let off = format!("{name}=off").parse();
         directives =
@@ -35,4 +38,23 @@ pub fn start(format: Format, filter: &str, silent: &[&str]) -> Result<(), String
         Format::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// A filter without what it says of these crates: a directive on one of their modules would win over one on the crate.
+fn without(filter: &str, crates: &[&str]) -> String {
+    let is_left = |directive: &&str| !crates.iter().any(|name| directive.trim().starts_with(name));
+    filter.split(',').filter(is_left).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silent_crates_cannot_be_made_to_speak() {
+        let filter = "info, chatty::error=trace,sqlx=warn,chatty=debug";
+        assert_eq!(without(filter, &["chatty"]), "info,sqlx=warn");
+        assert_eq!(without("chatty=debug", &["chatty"]), "");
+        assert_eq!(without(filter, &[]), filter);
+    }
 }

@@ -1,4 +1,6 @@
 //! What asks a process to end.
+//!
+//! In: SIGTERM and SIGINT. Out: the first lets what is in hand finish, the second ends the process at once.
 
 use std::io;
 

@@ -56,9 +56,11 @@ async fn ask(
 }
 
 async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
-    // Most questions are searched for as they are: the model works while they are written down.
+    // A question that no model rewrites is searched for as it is: its vector is asked for while it is written down.
     let meaning = match &asked.what {
-        What::Question { id: _, text, replaces: _ } if plan::stands_alone(text) => {
+        What::Question { id: _, text, replaces: _ }
+            if app.chat.is_none() && plan::stands_alone(text) =>
+        {
             Some(search::meaning(&app, text))
         }
         What::Question { id: _, text: _, replaces: _ } | What::Again { answer: _ } => None,

@@ -57,16 +57,18 @@ impl Client {
         self.dimensions
     }
 
-    /// Vectors for texts. Base64 is a quarter of the bytes and of the work; an API that refuses it is asked for numbers, now
-    /// and from now on.
+    /// Vectors for texts. Base64 is a quarter of the bytes and of the work; an API that refuses it and gives numbers is asked for
+    /// numbers from then on.
     pub(super) async fn ask(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Fault> {
         if !self.wants_numbers.load(Ordering::Relaxed) {
             match self.ask_for("base64", texts).await {
-                Err(Fault { error: Error::Refused(words), retry_after: _ })
-                    if words.contains("encoding_format") || words.contains("base64") =>
-                {
-                    tracing::info!("the embedding API takes no base64: it is asked for numbers");
+                Err(refused) if may_be_the_form(&refused.error) => {
+                    let Ok(vectors) = self.ask_for("float", texts).await else {
+                        return Err(refused);
+                    };
+                    tracing::info!("the embedding API gives no base64: it is asked for numbers");
                     self.wants_numbers.store(true, Ordering::Relaxed);
+                    return Ok(vectors);
                 }
                 answer => return answer,
             }
@@ -88,6 +90,17 @@ impl Client {
         let answer: Result<Answer, OpenAIError> =
             self.client.embeddings().create_byot(question).await;
         Ok(answer.map_err(fault)?.vectors(texts.len(), self.dimensions)?)
+    }
+}
+
+/// Whether it may be base64 that an API does not like, or numbers of another size in it.
+fn may_be_the_form(error: &Error) -> bool {
+    match error {
+        Error::Refused(words) => {
+            ["encoding_format", "base64"].iter().any(|sign| words.contains(sign))
+        }
+        Error::Dimensions { expected: _, got: _ } => true,
+        Error::Unavailable(_) | Error::TooLong(_) => false,
     }
 }
 

@@ -116,7 +116,7 @@ async fn texts_go_in_batches_and_come_back_in_order() {
 #[tokio::test]
 async fn an_api_that_refuses_base64_is_asked_for_numbers_from_then_on() {
     let body =
-        json!({"error": {"message": "encoding_format: extra fields not permitted"}}).to_string();
+        json!({"error": {"message": "Unsupported value", "param": "encoding_format"}}).to_string();
     let (model, seen) = server([Act::Say(400, body), Act::Vectors], &[]).await;
     model.embed_query("hello").await.unwrap();
     model.embed_query("again").await.unwrap();

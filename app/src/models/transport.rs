@@ -225,8 +225,8 @@ impl Transport {
         let parsed = serde_json::from_str::<serde_json::Value>(&text).ok();
         let error = parsed.as_ref().map(|body| &body["error"]);
         let said = error.and_then(|error| error["message"].as_str().or_else(|| error.as_str()));
-        let code = error.and_then(|error| error["code"].as_str()).unwrap_or_default();
-        let mut words = format!("{} {code}", said.unwrap_or(&text));
+        let field = |name: &str| error.and_then(|error| error[name].as_str()).unwrap_or_default();
+        let mut words = format!("{} {} {}", said.unwrap_or(&text), field("code"), field("param"));
         let key = self.key.expose_secret();
         if !key.is_empty() {
             words = words.replace(key, "[key]");

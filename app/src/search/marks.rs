@@ -1,8 +1,9 @@
 //! Which words of a passage matched.
 //!
 //! In: the stems of a question's words, as the database found them, and a passage. Out: the passage in pieces of plain text,
-//! marked or not. A word is marked when its stem is one of the question's, by the same rules (Snowball, English) that the
-//! database has; nothing is added or lost. Pure.
+//! marked or not. A word is marked when its stem is one of the question's, by the kind of rules (Snowball, English) that the
+//! database has; which passages match is the database's to say, and a mark more or less changes nothing. Nothing is added or
+//! lost. Pure.
 
 use std::{
     collections::{BTreeSet, HashSet},

@@ -1,6 +1,6 @@
 //! The search page.
 //!
-//! In: `q` and perhaps `document`. Out: the page, with what was found. Only a request that searches counts as costly.
+//! In: `q` and perhaps `document`. Out: the page, with what was found. Only a request with a question counts as costly.
 
 use std::{collections::HashMap, sync::Arc};
 

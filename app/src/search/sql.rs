@@ -171,8 +171,7 @@ const NEAR: &str = r"near as (
 )";
 
 /// By words: those that hold the most telling of the question's words, close together. A text is only looked into where it is
-/// among the best. Sums are rounded, or the order of adding would
-/// tell apart what is equal.
+/// among the best. Sums are rounded, or the order of adding would tell apart what is equal.
 const ALIKE: &str = r"held as materialized (
     select id, sum(weight)::float4 as weight, bool_or(chooses) as chosen
     from hits join words using (number)

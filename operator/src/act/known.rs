@@ -3,7 +3,10 @@
 //! Two operators may serve one tenant for a while (an update of the operator, a mistake). What keeps them from asking for
 //! two projects is the status: whoever writes it must know what it holds. Changes of anything else do not matter here.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crds::{VectorTenant, VectorTenantStatus};
 use kube::ResourceExt;
@@ -12,17 +15,22 @@ use crate::error::Error;
 
 /// Version and status that this pass knows.
 #[derive(Debug)]
-pub struct Known(Mutex<(Option<String>, Option<VectorTenantStatus>)>);
+pub struct Known {
+    newest: Mutex<(Option<String>, Option<VectorTenantStatus>)>,
+    /// A write brought no answer: it may have been carried out.
+    doubtful: AtomicBool,
+}
 
 impl Known {
     /// As it was read at the start.
     #[must_use]
     pub fn new(tenant: &VectorTenant) -> Self {
-        Self(Mutex::new((tenant.resource_version(), tenant.status.clone())))
+        let newest = Mutex::new((tenant.resource_version(), tenant.status.clone()));
+        Self { newest, doubtful: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, (Option<String>, Option<VectorTenantStatus>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The version that the next write of the status builds on.
@@ -31,15 +39,27 @@ impl Known {
         self.lock().0.clone()
     }
 
-    /// Whether the object has this status already.
+    /// The status that the object has, as far as this pass knows.
+    #[must_use]
+    pub fn status(&self) -> Option<VectorTenantStatus> {
+        self.lock().1.clone()
+    }
+
+    /// Whether the object surely has this status already.
     #[must_use]
     pub fn shows(&self, status: &VectorTenantStatus) -> bool {
-        self.lock().1.as_ref() == Some(status)
+        !self.doubtful.load(Ordering::Relaxed) && self.lock().1.as_ref() == Some(status)
+    }
+
+    /// A write failed, and nobody knows whether it was carried out.
+    pub fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
     }
 
     /// The object after a write of its status.
     pub fn wrote(&self, tenant: &VectorTenant) {
         *self.lock() = (tenant.resource_version(), tenant.status.clone());
+        self.doubtful.store(false, Ordering::Relaxed);
     }
 
     /// The object as somebody left it who had no business with its status.
@@ -75,7 +95,14 @@ mod tests {
         assert!(known.saw(&tenant("3", Some("theirs"))).is_err());
         assert_eq!(known.version().as_deref(), Some("2"));
         known.wrote(&tenant("4", Some("ours")));
-        assert!(known.saw(&tenant("5", Some("ours"))).is_ok());
+        let ours = tenant("5", Some("ours"));
+        assert!(known.saw(&ours).is_ok());
         assert_eq!(known.version().as_deref(), Some("5"));
+        let status = ours.status.clone().unwrap_or_default();
+        assert!(known.shows(&status));
+        known.doubt();
+        assert!(!known.shows(&status), "it is written again");
+        known.wrote(&ours);
+        assert!(known.shows(&status));
     }
 }

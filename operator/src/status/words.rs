@@ -8,6 +8,9 @@ use crate::{
     plan::{Refusal, Step, Waiting},
 };
 
+/// While there is no project yet.
+pub(super) const CREATING: &str = "The Neon project is being created";
+
 /// Which of Reconciling and Stalled holds, why, and in which words.
 pub(super) struct Outlook {
     pub(super) reconciling: bool,
@@ -49,23 +52,21 @@ impl Verdict<'_> {
     }
 }
 
-/// What is said while a step goes on; nothing of those that write the object themselves.
+/// What is said while a step goes on; nothing of those that write the object themselves, and of those that only look: each resync
+/// looks, and a Neon that answers slowly is no work on the tenant.
 #[must_use]
 pub fn of_step(step: &Step) -> Option<Verdict<'_>> {
     let (reason, words) = match step {
-        Step::AddFinalizer | Step::RecordIntent | Step::RemoveFinalizer { retained: _ } => {
-            return None;
-        }
-        Step::LookUp
-        | Step::CreateProject
+        Step::AddFinalizer
+        | Step::RecordIntent
+        | Step::RemoveFinalizer { retained: _ }
+        | Step::LookUp
+        | Step::CheckOperations
+        | Step::FetchConnection => return None,
+        Step::CreateProject
         | Step::Bind { project: _ }
         | Step::Adopt { project: _ }
-        | Step::RemoveDuplicate { project: _ } => {
-            (Reason::CreatingProject, "The Neon project is being created or taken over")
-        }
-        Step::CheckOperations => {
-            (Reason::OperationsRunning, "Neon is asked how far the project is")
-        }
+        | Step::RemoveDuplicate { project: _ } => (Reason::CreatingProject, CREATING),
         Step::RestoreName | Step::ApplySettings => {
             (Reason::ApplyingSettings, "Changed settings are being applied")
         }
@@ -73,11 +74,8 @@ pub fn of_step(step: &Step) -> Option<Verdict<'_>> {
             Reason::Migrating,
             "Tenant migrations are being applied; a database that sleeps wakes up first",
         ),
-        Step::FetchConnection
-        | Step::ResetPassword
-        | Step::WriteSecret
-        | Step::RemoveSecret { name: _ } => {
-            (Reason::WritingSecret, "The connection is being asked for and written to the Secret")
+        Step::ResetPassword | Step::WriteSecret | Step::RemoveSecret { name: _ } => {
+            (Reason::WritingSecret, "The Secret is being written")
         }
         Step::DeleteProject { project: _ } | Step::ConfirmGone { project: _ } => {
             (Reason::Deleting, "The project is being deleted")
@@ -198,8 +196,7 @@ mod tests {
             crate::tenant_db::Error::Migration(words()).into(),
         ];
         let steps = [
-            Step::LookUp,
-            Step::CheckOperations,
+            Step::CreateProject,
             Step::ApplySettings,
             Step::Migrate,
             Step::WriteSecret,

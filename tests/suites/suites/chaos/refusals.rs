@@ -92,7 +92,13 @@ async fn a_revoked_key() -> Result<()> {
     ensure!(ready.status == "True", "its database can be used without the key");
     case.restart().await?;
     wait_readyz(&case, 503).await?;
-    ensure!(case.metric("tenantry_neon_key_accepted").await? == 0.0);
+    // Before Neon has said so, the operator may be unready for another reason.
+    wait_until("the metric says that the key is refused", PATIENCE, async || {
+        let accepted = case.metric("tenantry_neon_key_accepted").await?;
+        ensure!(accepted == 0.0, "{accepted}");
+        Ok(())
+    })
+    .await?;
     case.wait_condition(TENANT, "Stalled", "True", "NeonUnauthorized").await?;
     set(true).await?;
     wait_readyz(&case, 200).await?;

@@ -102,7 +102,7 @@ async fn the_first_signal_waits_for_the_step_in_hand() -> Result<()> {
     let operator = t.process();
     operator.terminate();
     t.until("it has heard the signal", None, async || {
-        ensure!(t.log_text().contains("ending after the steps in hand"), "not yet");
+        ensure!(t.log_text().contains("ending after what is in hand"), "not yet");
         Ok(())
     })
     .await?;
@@ -125,7 +125,7 @@ async fn the_second_signal_does_not_wait() -> Result<()> {
     let operator = t.process();
     operator.terminate();
     t.until("it has heard the signal", None, async || {
-        ensure!(t.log_text().contains("ending after the steps in hand"), "not yet");
+        ensure!(t.log_text().contains("ending after what is in hand"), "not yet");
         Ok(())
     })
     .await?;
