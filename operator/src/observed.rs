@@ -222,8 +222,8 @@ pub enum Secret {
 pub enum Outcome {
     /// The finalizer is on.
     FinalizerAdded,
-    /// The intent is in the status.
-    IntentRecorded(Timestamp),
+    /// The intent is in the status; what a search at the same time found.
+    IntentRecorded(Timestamp, Lookup),
     /// The search is done.
     Found(Lookup),
     /// The project is bound to the tenant, whether made or taken over.
@@ -258,10 +258,9 @@ impl Observed {
         match outcome {
             Outcome::FinalizerAdded => self.finalizer = true,
             Outcome::Released => self.finalizer = false,
-            Outcome::IntentRecorded(at) => {
-                // What an earlier search found says nothing about the time after it.
+            Outcome::IntentRecorded(at, lookup) => {
                 self.intent = Intent::ThisPass(at);
-                self.lookup = Lookup::NotYet;
+                self.lookup = lookup;
             }
             Outcome::Found(lookup) => self.lookup = lookup,
             Outcome::Bound(live) | Outcome::Changed(live) => {

@@ -25,7 +25,7 @@ pub enum Plan {
 pub enum Step {
     /// Put the finalizer on, before anything outside the cluster is touched.
     AddFinalizer,
-    /// Write into the status that a project is about to be asked for.
+    /// Write into the status that a project is about to be asked for, and search for one of this tenant's name.
     RecordIntent,
     /// Search Neon for projects of this tenant's name, all pages.
     LookUp,

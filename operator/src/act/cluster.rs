@@ -18,6 +18,7 @@ use super::Subject;
 use crate::{
     context::Context,
     error::Error,
+    observe,
     observed::{Connection, Observed, Outcome, Secret},
     secret::{Content, is_owned_by},
     status,
@@ -85,7 +86,8 @@ async fn apply_finalizers(
     subject.known.saw(&applied)
 }
 
-/// The status that says so is written before the request is sent.
+/// The status that says so is written before the request is sent. The search that must come before the request, too, is made
+/// meanwhile: the write builds on a status without an intent, so nobody can have sent a request that the search is too early for.
 pub(super) async fn record_intent(
     ctx: &Context,
     subject: &Subject<'_>,
@@ -95,8 +97,12 @@ pub(super) async fn record_intent(
     let mut new = status::creating(subject.tenant, observed, now);
     new.creation = Some(CreationIntent { requested_at: Time(now) });
     new.project_name = Some(subject.project_name.clone());
-    status::write(ctx, subject.tenant, &subject.known, &new).await?;
-    Ok(Outcome::IntentRecorded(now))
+    let (written, found) = tokio::join!(
+        status::write(ctx, subject.tenant, &subject.known, &new),
+        observe::look_up(ctx, &subject.project_name),
+    );
+    written?;
+    Ok(Outcome::IntentRecorded(now, found?))
 }
 
 pub(super) async fn write_secret(

@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     neon::ConnectionUri,
     observed::{Connection, LiveProject, Observed, Operations, Outcome, Secret},
+    secret::Content,
 };
 
 /// How long a password reset may take before the pass gives up waiting.
@@ -20,16 +21,13 @@ const RESET_DEADLINE: Duration = Duration::from_secs(20);
 /// only our own Secret has it.
 pub(super) async fn fetch(ctx: &Context, observed: &Observed) -> Result<Outcome, Error> {
     let live = bound(observed)?;
-    let direct = uri(ctx, live, false).await?;
-    if let Some(pooled) = unchanged_pooled(observed, &direct) {
-        return Ok(Outcome::Connection(Connection::Known { direct, pooled }));
-    }
-    let pooled = uri(ctx, live, true).await?;
+    let (direct, pooled) = both(ctx, live, kept(observed)).await?;
     if direct.password().is_some() {
         return Ok(Outcome::Connection(Connection::Known { direct, pooled }));
     }
     let stored = ctx.neon.reveal_password(&live.id, &live.branch_id, ROLE).await?;
-    Ok(Outcome::Connection(match stored.or_else(|| kept_password(observed)) {
+    let kept = || kept(observed)?.get("password").map(SecretString::from);
+    Ok(Outcome::Connection(match stored.or_else(kept) {
         Some(password) => with_password(&direct, &pooled, &password)?,
         None => Connection::PasswordLost,
     }))
@@ -39,20 +37,28 @@ async fn uri(ctx: &Context, live: &LiveProject, pooled: bool) -> Result<Connecti
     Ok(ctx.neon.connection_uri(&live.id, &live.branch_id, DATABASE, ROLE, pooled).await?)
 }
 
-/// An intact Secret whose direct way is still right saves asking for the pooled one.
-fn unchanged_pooled(observed: &Observed, direct: &ConnectionUri) -> Option<ConnectionUri> {
-    let Secret::Ours { content, intact: true, version: _ } = &observed.secret else {
-        return None;
+/// Both ways, asked for at once. What an intact Secret says of the pooled one holds while its direct one does.
+async fn both(
+    ctx: &Context,
+    live: &LiveProject,
+    kept: Option<&Content>,
+) -> Result<(ConnectionUri, ConnectionUri), Error> {
+    let Some(kept) = kept else {
+        return tokio::try_join!(uri(ctx, live, false), uri(ctx, live, true));
     };
-    let same = content.get("uri") == Some(direct.expose());
-    same.then(|| content.get("pooled-uri")).flatten().and_then(|uri| ConnectionUri::parse(uri).ok())
+    let direct = uri(ctx, live, false).await?;
+    let same = kept.get("uri") == Some(direct.expose());
+    let pooled = same.then(|| kept.get("pooled-uri")).flatten();
+    match pooled.and_then(|text| ConnectionUri::parse(text).ok()) {
+        Some(pooled) => Ok((direct, pooled)),
+        None => Ok((direct, uri(ctx, live, true).await?)),
+    }
 }
 
-fn kept_password(observed: &Observed) -> Option<SecretString> {
+/// What our Secret holds, where nobody has edited it.
+fn kept(observed: &Observed) -> Option<&Content> {
     match &observed.secret {
-        Secret::Ours { content, intact: true, version: _ } => {
-            content.get("password").map(SecretString::from)
-        }
+        Secret::Ours { content, intact: true, version: _ } => Some(content),
         Secret::Ours { content: _, intact: false, version: _ }
         | Secret::Missing
         | Secret::Foreign => None,
@@ -82,7 +88,7 @@ pub(super) async fn reset_password(ctx: &Context, observed: &Observed) -> Result
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let (direct, pooled) = (uri(ctx, live, false).await?, uri(ctx, live, true).await?);
+    let (direct, pooled) = both(ctx, live, None).await?;
     Ok(Outcome::Connection(with_password(&direct, &pooled, &password)?))
 }
 

@@ -120,6 +120,11 @@ impl World {
         }
     }
 
+    fn look_up(&self, want: &Desired) -> Lookup {
+        let ours = self.projects.iter().filter(|(_, name)| **name == want.project_name);
+        Lookup::Complete(ours.map(|(id, _)| id.clone()).collect())
+    }
+
     fn create(&mut self, want: &Desired) -> String {
         self.created += 1;
         let id = format!("project-{}", self.created);
@@ -137,12 +142,9 @@ impl World {
             }
             Step::RecordIntent => {
                 self.intent = Some(self.now);
-                Outcome::IntentRecorded(self.now)
+                Outcome::IntentRecorded(self.now, self.look_up(want))
             }
-            Step::LookUp => {
-                let ours = self.projects.iter().filter(|(_, name)| **name == want.project_name);
-                Outcome::Found(Lookup::Complete(ours.map(|(id, _)| id.clone()).collect()))
-            }
+            Step::LookUp => Outcome::Found(self.look_up(want)),
             Step::CreateProject => {
                 let id = self.create(want);
                 Outcome::Bound(self.live(&id, want))

@@ -167,13 +167,18 @@ async fn endpoints_scale_to_zero_and_wake() -> Result<()> {
     let operations = lab.get(&format!("/projects/{id}/operations")).await?.expect(200)?;
     ensure!(operations["operations"][0]["action"] == "start_compute");
     lab.set(json!({ "suspend_after_millis": null })).await?;
+    let open = async |wanted: u64| {
+        lab.until(&format!("{wanted} connections are open"), async || {
+            Ok((lab.endpoint(&id).await?["connections_open"] == wanted).then_some(()))
+        })
+        .await
+    };
+    // Those from before would be taken for the one that is to be cut.
+    open(0).await?;
     let endpoint = text(&shown, "/endpoints/0/id")?;
     let suspend = format!("/projects/{id}/endpoints/{endpoint}/suspend");
     let asleep = async {
-        lab.until("a connection is open", async || {
-            Ok((lab.endpoint(&id).await?["connections_open"] == 1).then_some(()))
-        })
-        .await?;
+        open(1).await?;
         // The operation that woke it may still run: Neon then answers 423, and so does the emulator.
         lab.until("no operation is in the way", async || {
             let reply = lab.call("POST", &suspend, None).await?;
