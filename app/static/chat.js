@@ -233,7 +233,10 @@ function submit(words) {
   const question = new Question(newId(), words, { send: change });
   add(question);
   const documentId = known ? null : $("#scope")?.value || null;
-  ask({ trigger: "submit-message", message: userMessage(question.id, words), documentId }, { question });
+  const message = userMessage(question.id, words);
+  // A lone message tells that nothing was said before.
+  const said = known ? { message } : { message, messages: [message] };
+  ask({ trigger: "submit-message", ...said, documentId }, { question });
 }
 
 /** A changed question replaces itself and all that came after it. */

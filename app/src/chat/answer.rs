@@ -11,6 +11,7 @@ use std::{
 
 use sqlx::PgPool;
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::{
@@ -55,9 +56,9 @@ const REPEATS: &str = "The model began to repeat itself, so its answer was ended
 const GONE: &str = "This conversation went on elsewhere, or was deleted.";
 const MODEL_AWAY: &str = "The chat model is busy or does not answer: these are the passages that fit best, word for word.";
 
-/// What an answer is looked for with.
+/// What an answer is looked for with, on its way.
 pub(super) struct Material {
-    pub(super) documents: Vec<Searchable>,
+    pub(super) documents: AbortOnDropHandle<Result<Vec<Searchable>, Error>>,
     /// The vector of the question as it was asked.
     pub(super) meaning: Option<Meaning>,
 }
@@ -166,15 +167,18 @@ async fn compose(
     sender.send(&wire::status("searching", "Searching your documents…"));
     let started = Instant::now();
     let limit = app.args.chat.chat_seconds;
-    match tokio::time::timeout(limit, sources(app, tenant, begun, material)).await {
-        Ok(Ok(found)) => draft.found = found,
+    let documents = match tokio::time::timeout(limit, sources(app, tenant, begun, material)).await {
+        Ok(Ok((found, documents))) => {
+            draft.found = found;
+            documents
+        }
         Ok(Err(error)) => {
             // The person gets words, whoever runs the app the cause.
             tracing::error!(error = %error::causes(&error), "sources could not be found");
             return End::Failed(error.to_string());
         }
         Err(_late) => return End::Failed(late(limit)),
-    }
+    };
     app.metrics.answer_stage("sources", started.elapsed());
     wire::sources(&draft.found.sources).iter().for_each(|part| sender.send(part));
     if draft.found.sources.is_empty() {
@@ -187,6 +191,11 @@ async fn compose(
     let Some(model) = model else {
         return passages(sender, draft, begun, NO_MODEL);
     };
+    let more = find::around(app, tenant, (begun, &documents), &draft.found);
+    let left = limit.saturating_sub(started.elapsed());
+    let more = tokio::time::timeout(left, more).await.unwrap_or_default();
+    wire::sources(&more).iter().for_each(|part| sender.send(part));
+    draft.found.sources.extend(more);
     say_notes(sender, draft);
     sender.send(&wire::status("writing", "Writing an answer…"));
     let left = limit.saturating_sub(started.elapsed());
@@ -208,8 +217,9 @@ async fn sources(
     app: &App,
     tenant: Uuid,
     begun: &Begun,
-    Material { mut documents, meaning }: Material,
-) -> Result<Found, Error> {
+    Material { documents, meaning }: Material,
+) -> Result<(Found, Vec<Searchable>), Error> {
+    let mut documents = documents.await.map_err(Error::internal)??;
     if let Some(only) = begun.document {
         documents.retain(|one| one.id == only);
         if documents.is_empty() {
@@ -218,7 +228,7 @@ async fn sources(
             ));
         }
     }
-    find::find(app, tenant, (begun, meaning), &documents).await
+    Ok((find::find(app, tenant, (begun, meaning), &documents).await?, documents))
 }
 
 /// An answer of the documents' own words.

@@ -39,6 +39,8 @@ const REWRITE_TOKENS: u32 = 120;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) sources: Vec<Source>,
+    /// The passages that fit best, of which those that have room are sources; none for a summary.
+    best: Vec<Candidate>,
     /// The first so many answer most likely.
     pub(super) strong: usize,
     pub(super) is_summary: bool,
@@ -80,26 +82,33 @@ pub(super) async fn find(
         return Ok(Found { notes: found.problems, ..Found::default() });
     }
     let strong = best.iter().take_while(|one| one.relevance() >= relevance * STRONG).count().max(1);
-    let mut chosen: Vec<_> = best.iter().map(|one| &one.passage).collect();
-    let around = around(app, tenant, &chosen).await;
-    let known: Vec<i64> = chosen.iter().map(|passage| passage.id).collect();
-    chosen.extend(around.iter().filter(|passage| !known.contains(&passage.id)));
-    let most = chosen.len();
-    let sources = sources::choose(chosen, documents, most, room.sources);
-    Ok(Found { sources, strong, is_summary: false, notes: found.problems })
+    let best: Vec<Candidate> = found.ranked.into_iter().take(BEST).map(|one| one.passage).collect();
+    let sources = sources::choose(&best, documents, best.len(), room.sources);
+    Ok(Found { sources, best, strong, is_summary: false, notes: found.problems })
 }
 
-/// Neighbours of the best, for a model; without them an answer is poorer, but there is one.
-async fn around(app: &App, tenant: Uuid, best: &[&Candidate]) -> Vec<Candidate> {
-    if app.chat.is_none() {
+/// Further sources, for a model: the neighbours of the best, as far as there is room beside those that were found. Without them an
+/// answer is poorer, but there is one.
+pub(super) async fn around(
+    app: &App,
+    tenant: Uuid,
+    (begun, documents): (&Begun, &[Searchable]),
+    found: &Found,
+) -> Vec<Source> {
+    let best = &found.best[..found.best.len().min(WITH_NEIGHBOURS)];
+    if best.is_empty() {
         return Vec::new();
     }
-    let best = &best[..best.len().min(WITH_NEIGHBOURS)];
     let asking = |database: Database| async move { whole::neighbours(&database.pool, best).await };
-    app.tenants.ask(tenant, asking).await.unwrap_or_else(|error| {
+    let around = app.tenants.ask(tenant, asking).await.unwrap_or_else(|error| {
         tracing::debug!(%error, "an answer goes without its sources' neighbours");
         Vec::new()
-    })
+    });
+    let is_known = |passage: &&Candidate| found.best.iter().any(|one| one.id == passage.id);
+    let all: Vec<_> =
+        found.best.iter().chain(around.iter().filter(|other| !is_known(other))).collect();
+    let most = all.len();
+    sources::choose(all, documents, most, room(app, begun).sources).split_off(found.sources.len())
 }
 
 async fn summary(
@@ -126,7 +135,7 @@ async fn summary(
     if read < all {
         notes.push(format!("A sample: {read} of {all} passages, from all over. What stands in one place only may be missing."));
     }
-    Ok(Found { strong: sources.len(), sources, is_summary: true, notes })
+    Ok(Found { strong: sources.len(), sources, best: Vec::new(), is_summary: true, notes })
 }
 
 /// A question that can be searched for.

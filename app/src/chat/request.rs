@@ -48,6 +48,8 @@ pub(super) struct Asked {
     /// The document that a new conversation is about.
     pub(super) document: Option<Uuid>,
     pub(super) what: What,
+    /// Whether the client shows nothing that was said before.
+    pub(super) begins: bool,
 }
 
 /// A question, or an answer anew.
@@ -71,6 +73,7 @@ pub(super) fn read(body: &[u8]) -> Result<Asked, Error> {
     let document =
         document.map(|text| text.parse::<Uuid>()).transpose().map_err(|_| Error::NotFound)?;
     let message_id = id("messageId", body.message_id)?;
+    let begins = body.messages.len() == 1;
     let what = match body.trigger.as_deref() {
         None | Some("submit-message") => {
             let last = body.message.or_else(|| body.messages.into_iter().next_back());
@@ -82,7 +85,7 @@ pub(super) fn read(body: &[u8]) -> Result<Asked, Error> {
             return Err(invalid(words.to_owned()));
         }
     };
-    Ok(Asked { conversation, document, what })
+    Ok(Asked { conversation, document, what, begins })
 }
 
 fn question(message: ClientMessage, replaces: Option<String>) -> Result<What, Error> {
@@ -174,6 +177,18 @@ mod tests {
         assert!(
             matches!(single.unwrap().what, What::Question { replaces: Some(old), .. } if old == "m0")
         );
+    }
+
+    #[test]
+    fn a_lone_message_begins_a_conversation() {
+        assert!(!body(|_| {}).unwrap().begins);
+        let without_history = body(|body| {
+            body["message"] = body["messages"][1].take();
+            body["messages"] = json!([]);
+        });
+        assert!(!without_history.unwrap().begins, "a client that sends no history tells nothing");
+        let lone = body(|body| body["messages"] = json!([body["messages"][1]]));
+        assert!(lone.unwrap().begins);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     answer::{self, Material},
@@ -56,24 +57,26 @@ async fn ask(
 }
 
 async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
-    // A question that no model rewrites is searched for as it is: its vector is asked for while it is written down.
+    // What an answer is looked for with comes while the question is written down. A question that a model will rewrite is searched
+    // for in other words than its own.
+    let (db, tenant) = (app.clone(), signed.tenant);
+    let coming = tokio::spawn(async move { documents::searchable(&db, tenant).await });
+    let mut documents = AbortOnDropHandle::new(coming);
     let meaning = match &asked.what {
         What::Question { id: _, text, replaces: _ }
-            if app.chat.is_none() && plan::stands_alone(text) =>
+            if plan::stands_alone(text) && (asked.begins || app.chat.is_none()) =>
         {
             Some(search::meaning(&app, text))
         }
         What::Question { id: _, text: _, replaces: _ } | What::Again { answer: _ } => None,
     };
-    let (documents, database) = tokio::join!(
-        documents::searchable(&app, signed.tenant),
-        app.tenants.database(signed.tenant)
-    );
-    let documents = documents?;
+    let database = app.tenants.database(signed.tenant).await?;
     if let Some(id) = asked.document {
-        documents.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
+        let all = (&mut documents).await.map_err(Error::internal)??;
+        all.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
+        documents = AbortOnDropHandle::new(tokio::spawn(async { Ok(all) }));
     }
-    let (begun, pool) = begin(&app, &signed, &asked, database?).await?;
+    let (begun, pool) = begin(&app, &signed, &asked, database).await?;
     let begun = match begun {
         Ok(begun) => begun,
         Err(Refused::Running(place)) => return Ok(wire::respond(buffer::follow(pool, place))),

@@ -50,7 +50,7 @@ pub(super) async fn passages(
 }
 
 /// Passages around those that fit best: what a sentence begins in one often ends in the next.
-pub(super) async fn neighbours(pool: &PgPool, of: &[&Candidate]) -> sqlx::Result<Vec<Candidate>> {
+pub(super) async fn neighbours(pool: &PgPool, of: &[Candidate]) -> sqlx::Result<Vec<Candidate>> {
     let ids: Vec<i64> = of.iter().map(|passage| passage.id).collect();
     sqlx::query_as(
         "select other.id, other.document_id, other.position, other.page_first, other.page_last, other.content,
