@@ -1,12 +1,15 @@
 //! The order of passages that may answer a question.
 //!
-//! In: candidates with their places in the lists of both ways of searching. Out: the same, best first, without near-duplicates,
-//! each with its score and its relevance. Pure.
+//! In: candidates with their places in the lists of both ways of searching. Out: the same, best first, each page's best before
+//! the further ones of any page, without near-duplicates, each with its score and its relevance. Pure.
 
 use std::{
     cmp::Ordering,
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
 };
+
+use uuid::Uuid;
 
 use super::sql::Candidate;
 
@@ -15,6 +18,9 @@ use super::sql::Candidate;
 const FUSION: f64 = 60.0;
 /// The order by relevance counts so much more than each of the two lists: it compares passages of both.
 const RELEVANCE: f64 = 3.0;
+/// So much of the best relevance in its document adds to a passage's: an answer often stands in the document that speaks of the
+/// matter, in words that the question does not have.
+const DOCUMENT: f64 = 0.1;
 /// The part of the similarity in meaning in a passage's relevance; the rest is how many of the words it holds.
 const MEANING: f64 = 0.6;
 /// Two passages that share so much of their words in order say the same.
@@ -29,7 +35,7 @@ const COMPARED: usize = 16;
 pub struct Ranked {
     /// The passage.
     pub passage: Candidate,
-    /// What it is ordered by; only the order means something.
+    /// What it is ordered by, among the first of their pages and among the others; only the order means something.
     pub score: f64,
 }
 
@@ -51,14 +57,44 @@ impl Ranked {
 pub fn rank(candidates: Vec<Candidate>) -> Vec<Ranked> {
     let ranked = candidates.into_iter().map(|passage| Ranked { score: score(&passage), passage });
     let mut ranked: Vec<Ranked> = ranked.collect();
+    let mut documents: HashMap<Uuid, f64> = HashMap::new();
+    for one in &ranked {
+        let best = documents.entry(one.passage.document_id).or_default();
+        *best = best.max(one.relevance());
+    }
+    let relevance = |one: &Ranked| {
+        one.relevance()
+            + documents.get(&one.passage.document_id).map_or(0.0, |best| DOCUMENT * best)
+    };
     ranked.sort_by(|one, other| {
-        other.relevance().total_cmp(&one.relevance()).then_with(|| order(one, other))
+        relevance(other).total_cmp(&relevance(one)).then_with(|| order(one, other))
     });
     for (place, one) in (1_u32..).zip(&mut ranked) {
         one.score += RELEVANCE / (FUSION + f64::from(place));
     }
     ranked.sort_by(order);
-    without_duplicates(ranked)
+    without_duplicates(by_page(ranked))
+}
+
+/// Whoever reads a few sees as many pages: what repeats a page comes after all that do not.
+fn by_page(ranked: Vec<Ranked>) -> Vec<Ranked> {
+    let mut pages: Vec<(Uuid, i32, i32)> = Vec::new();
+    let is_first = |one: &Ranked| {
+        let passage = &one.passage;
+        let (Some(first), Some(last)) = (passage.page_first, passage.page_last) else {
+            return true;
+        };
+        let known = pages.iter().any(|(document, from, to)| {
+            *document == passage.document_id && *from <= first && last <= *to
+        });
+        if !known {
+            pages.push((passage.document_id, first, last));
+        }
+        !known
+    };
+    let (mut firsts, further): (Vec<_>, Vec<_>) = ranked.into_iter().partition(is_first);
+    firsts.extend(further);
+    firsts
 }
 
 fn order(one: &Ranked, other: &Ranked) -> Ordering {
@@ -177,6 +213,33 @@ mod tests {
         };
         let all = vec![relevant(1, 0.2), relevant(2, 0.2), relevant(3, 0.9)];
         assert_eq!(ids(&rank(all)), [3, 1, 2]);
+    }
+
+    #[test]
+    fn a_document_that_speaks_of_the_matter_lifts_its_passages() {
+        let of = |id, document, similarity| Candidate {
+            document_id: Uuid::from_u128(document),
+            similarity: Some(similarity),
+            ..candidate(id, None, None)
+        };
+        let all = vec![of(1, 7, 0.9), of(2, 7, 0.50), of(3, 8, 0.52)];
+        assert_eq!(ids(&rank(all)), [1, 2, 3]);
+    }
+
+    #[test]
+    fn further_passages_of_a_page_come_after_all_pages() {
+        let of = |id, first, last| Candidate {
+            page_first: Some(first),
+            page_last: Some(last),
+            ..candidate(id, Some(id), None)
+        };
+        let all = vec![of(1, 4, 5), of(2, 5, 5), of(3, 5, 6), of(4, 1, 1)];
+        assert_eq!(ids(&rank(all)), [1, 3, 4, 2], "the second stands on a page of the first");
+        let mut other = of(2, 5, 5);
+        other.document_id = Uuid::from_u128(9);
+        assert_eq!(ids(&rank(vec![of(1, 4, 5), other, of(3, 7, 7)])), [1, 2, 3]);
+        let without = vec![candidate(1, Some(1), None), candidate(2, Some(2), None)];
+        assert_eq!(ids(&rank(without)), [1, 2], "what has no page is not on the same");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! app is asked as a person asks: files are uploaded, questions go through the chat, follow-ups come after their history.
 
 mod corpus;
+mod pages;
 mod plain;
 mod report;
 mod score;
@@ -17,6 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::app::{Person, TestApp, numbers};
 
 pub use corpus::{Corpus, Kind, Question, Split};
+pub use pages::Pages;
 pub use plain::Plain;
 pub use report::{page, table};
 pub use score::{Place, Response, Scores, score};
@@ -44,16 +46,16 @@ pub async fn upload(
 pub async fn ask(
     person: &Person,
     names: &HashMap<String, String>,
-    questions: &[Question],
+    (questions, pages): (&[Question], &Pages),
 ) -> Result<Vec<Response>> {
-    let asking = questions.iter().map(|question| one(person, names, question));
+    let asking = questions.iter().map(|question| one(person, names, (question, pages)));
     stream::iter(asking).buffered(AT_ONCE).try_collect().await
 }
 
 async fn one(
     person: &Person,
     names: &HashMap<String, String>,
-    question: &Question,
+    (question, pages): (&Question, &Pages),
 ) -> Result<Response> {
     for before in question.asked_before() {
         person.ask(&question.id, before).await?;
@@ -69,7 +71,14 @@ async fn one(
             last: data["lastPage"].as_i64().context("a source without a last page")?,
         });
     }
-    let cited =
-        numbers(&turn.text()).into_iter().filter_map(|n| sources.get(usize::try_from(n - 1).ok()?));
-    Ok(Response { cited: cited.cloned().collect(), sources })
+    let source = |n: i64| sources.get(usize::try_from(n - 1).ok()?);
+    let text = turn.text();
+    let cited: Vec<Place> = numbers(&text).into_iter().filter_map(source).cloned().collect();
+    // Without a chat model, each line quotes what it cites.
+    let quotes = text.lines().filter_map(|line| line.strip_prefix("- “")?.rsplit_once('”'));
+    let verbatim = quotes.flat_map(|(words, cites)| {
+        let places = numbers(cites).into_iter().filter_map(source);
+        places.map(|place| pages.hold(place, words)).collect::<Vec<_>>()
+    });
+    Ok(Response { cited, verbatim: verbatim.collect(), sources })
 }

@@ -1,17 +1,15 @@
 //! The plain setting: what most examples of the field do, with the same text and the same model.
 //!
-//! In: PDFs, read by the app's own reader. Out: for each question the nearest passages, of all pages merged and cut every 1,000
+//! In: the pages' texts. Out: for each question the nearest passages, of all pages merged and cut every 1,000
 //! characters with 100 in common. A passage counts for every page that it touches, so this setting is given more than it
 //! knows: it could not name a page.
-
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stack::Stack;
 
-use super::corpus::{Corpus, Question};
+use super::corpus::Question;
+use super::pages::Pages;
 use super::score::{Place, Response};
 
 const LONG: usize = 1000;
@@ -29,12 +27,9 @@ struct Passage {
 pub struct Plain(Vec<Passage>);
 
 impl Plain {
-    /// Reads, cuts and embeds the corpus.
-    pub async fn of(corpus: &Corpus, stack: &Stack) -> Result<Self> {
-        let mut cut = Vec::new();
-        for (name, bytes) in corpus.files()? {
-            cut.extend(cuts(&name, &pages(&bytes)?));
-        }
+    /// Cuts and embeds the corpus.
+    pub async fn of(pages: &Pages, stack: &Stack) -> Result<Self> {
+        let cut: Vec<_> = pages.documents().flat_map(|(name, texts)| cuts(name, texts)).collect();
         let texts: Vec<&str> = cut.iter().map(|(_, text)| text.as_str()).collect();
         let vectors = embed(stack, &texts).await?;
         let passages = cut.into_iter().zip(vectors);
@@ -58,23 +53,8 @@ impl Plain {
         let sources: Vec<Place> =
             all.iter().take(NEAREST).map(|(_, place)| (*place).clone()).collect();
         // It answers from the first two, and never refuses.
-        Response { cited: sources.iter().take(2).cloned().collect(), sources }
+        Response { cited: sources.iter().take(2).cloned().collect(), sources, verbatim: Vec::new() }
     }
-}
-
-/// The text of each page, by the app's reader.
-fn pages(pdf: &[u8]) -> Result<Vec<String>> {
-    let mut reader = Command::new(stack::binary("tenantry-app")?)
-        .args(["extract", "--max-pages", "500", "--megabytes", "512"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    reader.stdin.take().context("the reader's input")?.write_all(pdf)?;
-    let output = reader.wait_with_output()?;
-    ensure!(output.status.success(), "the reader failed");
-    let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let lines = lines.map(serde_json::from_slice::<Value>).collect::<Result<Vec<_>, _>>()?;
-    Ok(lines.iter().filter_map(|line| line["text"].as_str()).map(ToOwned::to_owned).collect())
 }
 
 /// Pieces of the merged text, with the pages that they touch.

@@ -12,8 +12,8 @@ const END: &str = "<!-- measured: end -->";
 #[must_use]
 pub fn table(questions: &[Question], app: &[Response], plain: &[Response]) -> String {
     let mut out = String::from(
-        "| questions | | count | recall@1 | @2 | @3 | @5 | MRR | citations: precision | recall | refusals: precision | recall |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| questions | | count | recall@1 | @2 | @3 | @5 | MRR | citations: precision | recall | words on the page | refusals: precision | recall |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut row = |what: &str, pick: &dyn Fn(&Question) -> bool| {
         for (name, given) in [("Tenantry", app), ("plain", plain)] {
@@ -45,8 +45,9 @@ fn line(what: &str, name: &str, scores: &Scores) -> String {
     let [one, two, three, five] = scores.recall.map(number);
     let ([precision, found], [right, refused]) =
         (scores.citations.map(number), scores.refusals.map(number));
+    let verbatim = scores.verbatim.map_or_else(|| "–".to_owned(), number);
     format!(
-        "| {what} | {name} | {} | {one} | {two} | {three} | {five} | {} | {precision} | {found} | {right} | {refused} |\n",
+        "| {what} | {name} | {} | {one} | {two} | {three} | {five} | {} | {precision} | {found} | {verbatim} | {right} | {refused} |\n",
         scores.count,
         number(scores.mrr)
     )

@@ -20,6 +20,8 @@ pub struct Response {
     pub sources: Vec<Place>,
     /// What the answer cites.
     pub cited: Vec<Place>,
+    /// Of each citation that comes with words, whether they stand at its place.
+    pub verbatim: Vec<bool>,
 }
 
 /// Means over questions.
@@ -33,6 +35,8 @@ pub struct Scores {
     pub mrr: f64,
     /// Part of the citations that stand on a page with the answer; and part of the needed answers that are cited.
     pub citations: [f64; 2],
+    /// Part of the citations whose words stand on the page that they name; none where none comes with words.
+    pub verbatim: Option<f64>,
     /// Part of the refusals that were right; and part of the unanswerable questions that were refused.
     pub refusals: [f64; 2],
 }
@@ -62,6 +66,8 @@ pub fn score<'a>(all: impl Iterator<Item = (&'a Question, &'a Response)> + Clone
         right +=
             given.cited.iter().filter(|place| answers(&question.answers, place)).count() as f64;
     }
+    let verbatim: Vec<bool> =
+        all.clone().flat_map(|(_, given)| given.verbatim.iter().copied()).collect();
     let found = mean(&|question, given| covered(&question.answers, given.cited.iter()));
     let refused = |(_, given): &(&Question, &Response)| given.sources.is_empty();
     let is_right = |(question, _): &(&Question, &Response)| question.kind == Kind::Unanswerable;
@@ -73,6 +79,9 @@ pub fn score<'a>(all: impl Iterator<Item = (&'a Question, &'a Response)> + Clone
         recall,
         mrr,
         citations: [part(right, cited), found],
+        verbatim: (!verbatim.is_empty()).then(|| {
+            part(verbatim.iter().filter(|stands| **stands).count() as f64, verbatim.len() as f64)
+        }),
         refusals: [part(right_refusals, refusals), part(right_refusals, unanswerable)],
     }
 }
@@ -122,10 +131,12 @@ mod tests {
             Response {
                 sources: vec![place("b", 3, 3), place("a", 2, 3)],
                 cited: vec![place("a", 2, 3)],
+                verbatim: vec![true],
             },
             Response {
                 sources: vec![place("b", 2, 2)],
                 cited: vec![place("b", 2, 2), place("b", 9, 9)],
+                verbatim: vec![true, false, true],
             },
             Response::default(),
         ];
@@ -135,6 +146,8 @@ mod tests {
         assert_eq!(scores.mrr, 0.75);
         assert_eq!(scores.citations, [2.0 / 3.0, 0.75]);
         assert_eq!(scores.refusals, [1.0, 1.0]);
+        assert_eq!(scores.verbatim, Some(0.75));
+        assert_eq!(score([(&none, &Response::default())].into_iter()).verbatim, None);
         let refused = [Response::default(), Response::default(), given[0].clone()];
         let scores = score(all.iter().copied().zip(&refused));
         assert_eq!((scores.recall[3], scores.refusals), (0.0, [0.0, 0.0]));

@@ -2,7 +2,7 @@
 //! `make eval` writes and every run compares: what the page says is what the app does.
 
 use acceptance::TestApp;
-use acceptance::eval::{self, Corpus, Plain, Question, Response, Scores, Split};
+use acceptance::eval::{self, Corpus, Pages, Plain, Question, Response, Scores, Split};
 use anyhow::{Context, Result, ensure};
 
 /// Numbers may differ from the page's by so much: an index that finds nearly all need not find the same each time, and in the
@@ -21,10 +21,10 @@ async fn answers_stand_on_the_right_pages_more_often_than_in_the_plain_setting()
     let ada = app.ready_person("Ada").await?;
     let corpus = Corpus::make(app.operator.folder()?.join("corpus"))?;
     let names = eval::upload(&app, &ada, &corpus).await?;
-    let questions = &corpus.questions;
-    let ours = eval::ask(&ada, &names, questions).await?;
+    let (questions, pages) = (&corpus.questions, Pages::of(&corpus)?);
+    let ours = eval::ask(&ada, &names, (questions, &pages)).await?;
     let stack = app.operator.world.stack();
-    let plain = Plain::of(&corpus, stack).await?.ask(questions, stack).await?;
+    let plain = Plain::of(&pages, stack).await?.ask(questions, stack).await?;
     let table = eval::table(questions, &ours, &plain);
     eprintln!("{table}");
     let path = stack::paths::checkout().join("docs/retrieval.md");
