@@ -44,6 +44,8 @@ async fn answers_stand_on_the_right_pages_more_often_than_in_the_plain_setting()
     }
     ensure!(ours.recall[3] >= plain.recall[1] + 0.15, "{ours:?} {plain:?}");
     ensure!(ours.mrr >= plain.mrr + 0.1 && ours.citations[0] >= plain.citations[0] + 0.2);
+    let verbatim = ours.verbatim.context("no citation quotes anything")?;
+    ensure!(verbatim >= 0.98, "words that do not stand where the citation says: {verbatim}");
     ensure!(ours.refusals[0] >= 0.6, "most of what is refused is rightly refused: {ours:?}");
     Ok(())
 }
