@@ -18,6 +18,9 @@ pub enum Error {
     /// There is nothing of that name, or it is somebody else's: the two look the same.
     #[error("There is nothing here. It may have been deleted, or the link is wrong.")]
     NotFound,
+    /// The address is there, but not for this method.
+    #[error("This address cannot be opened like that. Go back and try again from there.")]
+    Method,
     /// Nobody is signed in.
     #[error("Sign in first.")]
     SignedOut,
@@ -70,6 +73,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::SignedOut => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Invalid { code: _, words: _ } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -86,6 +90,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
+            Self::Method => "method_not_allowed",
             Self::SignedOut => "signed_out",
             Self::Forbidden(_) => "forbidden",
             Self::Invalid { code, words: _ } => code,

@@ -50,7 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(live::routes())
         .merge(web::routes())
         .fallback(|| async { Error::NotFound })
-        .method_not_allowed_fallback(|| async { Error::NotFound })
+        .method_not_allowed_fallback(|| async { Error::Method })
         .layer(RequestBodyTimeoutLayer::new(SILENCE))
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(csrf)
@@ -109,7 +109,8 @@ async fn failures(request: Request, next: Next) -> Response {
     else {
         return response;
     };
-    let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
+    let kept = [header::RETRY_AFTER, header::ALLOW];
+    let kept = kept.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
     let mut answer = if error::wants_json(&headers) {
         failure.json()
     } else if failure.code == "signed_out" {
@@ -119,9 +120,7 @@ async fn failures(request: Request, next: Next) -> Response {
     } else {
         account::error_page(&failure, visitor.0.as_ref(), uri.path())
     };
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
+    answer.headers_mut().extend(kept.into_iter().flatten());
     answer
 }
 

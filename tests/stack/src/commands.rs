@@ -21,7 +21,7 @@ use clap::Args;
 
 use crate::install::{self, Installed, Wanted};
 use crate::options::{Cluster, Options};
-use crate::{Stack, say, signals};
+use crate::{Stack, say};
 
 pub use bench::bench;
 pub use ci::ci;
@@ -136,5 +136,5 @@ pub fn up(common: &Common, without: Without) -> Result<ExitCode> {
     println!("# logs                   {}", stack.log_dir().display());
     println!("# certificate authority  {}", stack.ca_file().display());
     say::line("Ctrl-C stops everything.");
-    signals::wait()
+    match stack.stay()? {}
 }

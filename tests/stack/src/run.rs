@@ -81,6 +81,13 @@ impl Run {
         Ok(child)
     }
 
+    /// The parts that run now.
+    pub fn running(&self) -> Vec<Child> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = parts.iter().flatten().map(|(child, _)| child);
+        all.filter(|child| child.is_running()).cloned().collect()
+    }
+
     fn log_file(&self, name: &str) -> PathBuf {
         (1..)
             .map(|n| if n == 1 { format!("{name}.log") } else { format!("{name}-{n}.log") })

@@ -7,23 +7,25 @@ mod app;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::certs::Certs;
-use crate::child::Child;
+use crate::child::{Child, poll};
 use crate::cluster::Cluster;
 use crate::database::{self, Database};
 use crate::emulator::{self, Neon};
 use crate::install::{self, Installed, PgTree, Wanted};
 use crate::options::{self, Options};
 use crate::run::{Run, Stop};
-use crate::{control_plane, models, node, pooler};
+use crate::{control_plane, models, node, pooler, signals};
 
 pub use app::App;
 
@@ -181,6 +183,19 @@ impl Stack {
     /// its program, arguments, environment changes and folder is set here.
     pub fn spawn(&self, name: &str, command: &Command) -> Result<Child> {
         self.run.spawn(name, command, None, Stop::Gracefully)
+    }
+
+    /// Stays until a signal ends this process; an error as soon as a part that runs now has ended by itself.
+    pub fn stay(&self) -> Result<Infallible> {
+        let parts = self.run.running();
+        let ended = poll(Duration::from_secs(u64::MAX / 4), || {
+            parts.iter().find(|part| !part.is_running())
+        });
+        if signals::stopping() {
+            signals::wait();
+        }
+        let part = ended.context("there is nothing to stay for")?;
+        bail!("{}\n{}", part.epitaph(), part.last_lines(15))
     }
 
     /// The operator with everything that it needs to know of this stack; add flags before `spawn`.

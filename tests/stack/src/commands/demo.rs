@@ -13,7 +13,7 @@ mod app;
 
 use super::{Common, narrator as n, prepare};
 use crate::child::Child;
-use crate::{Options, Stack, http, paths, say, signals};
+use crate::{Options, Stack, http, paths, say};
 
 const SAMPLE: &str = "crds/sample-tenant.yaml";
 const CONDITIONS: &str = "{range .status.conditions[*]}{.type}{\"\\t\"}{.status}{\"\\t\"}{.reason}{\"\\t\"}{.message}{\"\\n\"}{end}";
@@ -226,12 +226,7 @@ impl<'a> Demo<'a> {
         println!("   emulator's control   {}", self.stack.neon_control_url());
         println!("   logs                 {}", self.stack.log_dir().display());
         println!("\nCtrl-C stops everything that was started.");
-        let ended = self.operator.wait(Duration::from_secs(u64::MAX / 4));
-        if signals::stopping() {
-            signals::wait();
-        }
-        ended?;
-        anyhow::bail!("{}\n{}", self.operator.epitaph(), self.operator.last_lines(15))
+        match self.stack.stay()? {}
     }
 }
 

@@ -73,6 +73,21 @@ fn each_main_database_belongs_to_its_role_alone() -> Result<()> {
 }
 
 #[test]
+fn whoever_stays_hears_which_part_has_ended() -> Result<()> {
+    let stack = Stack::start(small())?;
+    let before = stack.spawn("before", &Command::new("true"))?;
+    before.wait(Duration::from_secs(10))?;
+    let script = ["-c", "echo its last words; sleep 0.2; exit 7"];
+    stack.spawn("short", Command::new("sh").args(script))?;
+    let words = stack.stay().unwrap_err().to_string();
+    ensure!(
+        words.contains("short ended with code 7") && words.contains("its last words"),
+        "{words}"
+    );
+    Ok(())
+}
+
+#[test]
 fn the_identity_provider_signs_in_and_errs_when_asked() -> Result<()> {
     let stack = Stack::start(small())?;
     let oidc = stack.oidc()?;

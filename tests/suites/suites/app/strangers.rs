@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use acceptance::{Person, TestApp};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::json;
 
@@ -184,5 +184,20 @@ async fn without_a_session_nothing_is_shown_or_changed() -> Result<()> {
     let odd = ada.get("/documents/not-an-id").await?;
     ensure!(odd.status == 404, "{} {}", odd.status, odd.text());
     ensure!(app.count("select count(*) from documents").await? == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_method_that_an_address_does_not_take_is_named() -> Result<()> {
+    let app = TestApp::start("methods").await?;
+    let nobody = app.stranger()?;
+    for (_, path, kind) in ROUTES {
+        let path = filled(path, kind, "00000000-0000-0000-0000-000000000000");
+        let request = nobody.request(Method::DELETE, &path).header("x-requested-with", "fetch");
+        let answer = nobody.send(request).await?;
+        let allowed = answer.header("allow").to_owned();
+        ensure!(allowed.contains("GET") || allowed.contains("POST"), "{path} allows {allowed:?}");
+        answer.expect_error(405, "method_not_allowed").context(path)?;
+    }
     Ok(())
 }
