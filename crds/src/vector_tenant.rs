@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name must be 63 characters or fewer, because it is also a label value: choose a shorter name"),
     validation = Rule::new("!self.metadata.name.startsWith('tenantry-') && !self.metadata.name.startsWith('kube-')").message("metadata.name must not start with 'tenantry-' or 'kube-', which are reserved: choose another name"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the database can be used now"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why, in one word"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Reconciling\")].reason", description = "Where it stands, in one word: Settled when all is as declared, else what is done or waited for, or why a person must act"),
     printcolumn(name = "Schema", type_ = "integer", json_path = ".status.schemaVersion", description = "Newest tenant migration applied"),
     printcolumn(name = "Region", type_ = "string", json_path = ".spec.region", description = "Neon region"),
     printcolumn(name = "Stalled", type_ = "string", json_path = ".status.conditions[?(@.type==\"Stalled\")].status", description = "Whether a person must act; a tenant may be Ready all the same", priority = "1"),
@@ -180,6 +180,8 @@ mod defaults {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.labels) || self.labels.all(k, !k.startsWith('tenantry.dev/') && k != 'app.kubernetes.io/managed-by')").message("secret.labels must not hold 'tenantry.dev/…' or 'app.kubernetes.io/managed-by', which the operator sets: remove them"),
+    validation = Rule::new("!has(self.labels) || self.labels.all(k, !format.qualifiedName().validate(k).hasValue())").message("secret.labels has a key that Kubernetes does not take: write it like 'team' or 'example.com/team'"),
+    validation = Rule::new("!has(self.annotations) || self.annotations.all(k, !format.qualifiedName().validate(k.lowerAscii()).hasValue())").message("secret.annotations has a key that Kubernetes does not take: write it like 'team' or 'example.com/team'"),
     validation = Rule::new("!has(self.annotations) || self.annotations.all(k, !k.startsWith('tenantry.dev/'))").message("secret.annotations must not hold 'tenantry.dev/…', which is reserved: remove them"),
     validation = Rule::new("!has(self.name) || (!self.name.startsWith('tenantry-') && !self.name.startsWith('kube-'))").message("secret.name must not start with 'tenantry-' or 'kube-', which are reserved: choose another name")
 )]

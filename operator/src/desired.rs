@@ -201,7 +201,7 @@ fn check_secret(
             "spec.secret must not set '{key}', which the operator sets: remove it"
         )));
     }
-    // The definition cannot judge the keys of a map; the Secret's write would fail when all else is done.
+    // Without this, objects from before the definition judged keys would fail at the Secret's write, when all else is done.
     let strange_label = labels.keys().find(|key| !is_qualified_name(key));
     let strange_annotation = || {
         // Kubernetes lets the prefix of an annotation have capitals.

@@ -49,12 +49,24 @@ fn is_invisible(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// What a person typed, as a name.
+/// What can be seen of a name.
+fn visible(text: &str) -> String {
+    let visible = text.chars().filter(|character| !is_invisible(*character));
+    visible.collect::<String>().trim().to_owned()
+}
+
+/// What somebody else says that a person is called, cut where it is long.
 #[must_use]
-pub fn name(typed: &str) -> Option<String> {
-    let visible = typed.chars().filter(|character| !is_invisible(*character));
-    let name = visible.collect::<String>().trim().chars().take(LONGEST).collect::<String>();
+pub fn name(told: &str) -> Option<String> {
+    let name: String = visible(told).chars().take(LONGEST).collect();
     (!name.is_empty()).then_some(name)
+}
+
+/// What a person typed, as a name: it is who they are here, so it is not cut.
+#[must_use]
+pub fn typed(text: &str) -> Option<String> {
+    let name = visible(text);
+    (1..=LONGEST).contains(&name.chars().count()).then_some(name)
 }
 
 #[cfg(test)]
@@ -92,5 +104,10 @@ mod tests {
         assert_eq!(name(" \t "), None);
         assert_eq!(name("\u{200b}\u{202e}"), None);
         assert_eq!(name(&"ü".repeat(500)).map(|name| name.chars().count()), Some(LONGEST));
+        let longest = "ü".repeat(LONGEST);
+        assert_eq!(typed(&format!(" {longest}\u{200b} ")), Some(longest.clone()));
+        for bad in [&format!("{longest}x"), " \t ", "\u{200b}"] {
+            assert_eq!(typed(bad), None, "{bad:?}");
+        }
     }
 }

@@ -112,10 +112,10 @@ async fn demo_sign_in(
     if !app.args.sign_in.demo_login {
         return Err(Error::NotFound);
     }
-    let Some(name) = demo::name(&form.name) else {
-        let words = "Type a name first.";
+    let Some(name) = demo::typed(&form.name) else {
+        let words = format!("Type a name of 1 to {} characters.", demo::LONGEST);
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(sign_in_page(&app, status, &form.return_to, Some(words)));
+        return Ok(sign_in_page(&app, status, &form.return_to, Some(&words)));
     };
     let person = signup::Person {
         issuer: demo::ISSUER.to_owned(),

@@ -48,6 +48,7 @@ const TAIL: usize = 40;
 
 const NOT_ANSWERED: &str = "The documents do not seem to answer this.";
 const NOT_FOUND: &str = "Nothing that answers this was found.";
+const NO_DOCUMENTS: &str = "There is nothing to answer from yet.";
 const TRY: &str = "Ask a whole question in other words, or upload a document that answers it.";
 const NO_MODEL: &str =
     "No chat model is configured: these are the passages that fit best, word for word.";
@@ -184,8 +185,12 @@ async fn compose(
     if draft.found.sources.is_empty() {
         say_notes(sender, draft);
         // With half of the search away, nothing is known of what the documents hold.
-        let words = if draft.found.notes.is_empty() { NOT_ANSWERED } else { NOT_FOUND };
-        say(sender, draft, &format!("{words} {TRY}"));
+        let words = match (documents.is_empty(), draft.found.notes.is_empty()) {
+            (true, _) => NO_DOCUMENTS.to_owned(),
+            (false, true) => format!("{NOT_ANSWERED} {TRY}"),
+            (false, false) => format!("{NOT_FOUND} {TRY}"),
+        };
+        say(sender, draft, &words);
         return End::Done;
     }
     let Some(model) = model else {

@@ -12,8 +12,10 @@ use super::sources::Source;
 
 /// So much of a sentence's telling words must stand in the source.
 const HELD: f64 = 0.8;
+/// And all of them where it has fewer than so many.
+const MANY: usize = 4;
 /// A sentence of fewer telling words could be from anywhere.
-const TELLING: usize = 4;
+const TELLING: usize = 3;
 /// Words that turn a sentence into its opposite.
 const NOT: [&str; 14] = [
     "not", "no", "never", "none", "cannot", "without", "nicht", "kein", "keine", "ohne", "pas",
@@ -85,11 +87,12 @@ impl Grounding {
         if words.telling.len() < TELLING {
             return String::new();
         }
+        let least = if words.telling.len() < MANY { 1.0 } else { HELD };
         let best = self.sources.iter().map(|(n, source)| (*n, words.held_by(source)));
         // Of two that hold as much, the first fits the question better.
         let best = best.reduce(|best, next| if next.1 > best.1 { next } else { best });
         match best {
-            Some((n, held)) if held >= HELD => {
+            Some((n, held)) if held >= least => {
                 self.cited = true;
                 format!(" [{n}]")
             }
@@ -172,6 +175,8 @@ mod tests {
             grounded("Returned machines are repaired within ten days").0,
             "Returned machines are repaired within ten days [2]"
         );
+        let short = "Returned machines are repaired.";
+        assert_eq!(grounded(short).0, format!("{short} [2]"));
     }
 
     #[test]
@@ -183,6 +188,7 @@ mod tests {
             "The warranty of the dryer lasts 36 months from the day of delivery.",
             "The warranty of the dryer never lasts 24 months from the day of delivery.",
             "Yes. No. 24 months.",
+            "Stolen machines are repaired.",
             "- one\n- two\n",
             "",
         ] {

@@ -137,9 +137,7 @@ async fn rename(
     Form(form): Form<Title>,
 ) -> Result<Response, Error> {
     let id = known(&id)?;
-    let words = || format!("Give it a title of 1 to {TITLE} characters.");
-    let title = documents::title(&form.title).filter(|title| title.chars().count() <= TITLE);
-    let title = title.ok_or_else(|| Error::invalid("title", words()))?;
+    let title = documents::title(&form.title, TITLE)?;
     let asking = |database: Database| {
         let title = &title;
         async move { store::rename(&database.pool, signed.user, id, title).await }

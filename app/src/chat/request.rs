@@ -10,6 +10,7 @@ use crate::error::Error;
 
 /// Most characters of a question.
 pub(super) const LONGEST: usize = 4000;
+const EMPTY: &str = "messages is empty: send the person's question as its last one, or as message.";
 /// Most characters of a conversation's title.
 const TITLE: usize = 80;
 
@@ -77,7 +78,7 @@ pub(super) fn read(body: &[u8]) -> Result<Asked, Error> {
     let what = match body.trigger.as_deref() {
         None | Some("submit-message") => {
             let last = body.message.or_else(|| body.messages.into_iter().next_back());
-            question(last.ok_or_else(|| invalid("message is missing.".to_owned()))?, message_id)?
+            question(last.ok_or_else(|| invalid(EMPTY.to_owned()))?, message_id)?
         }
         Some("regenerate-message") => What::Again { answer: message_id },
         Some(_) => {
@@ -204,7 +205,7 @@ mod tests {
         assert!(words(|body| body["id"] = json!("../etc")).contains("letters, digits"));
         assert!(words(|body| body["messageId"] = json!("x".repeat(65))).contains("messageId"));
         assert!(words(|body| body["trigger"] = json!("delete-all")).contains("trigger"));
-        assert!(words(|body| body["messages"] = json!([])).contains("message is missing"));
+        assert!(words(|body| body["messages"] = json!([])).contains("messages is empty"));
         assert!(words(|body| body["messages"][1]["role"] = json!("system")).contains("role"));
         assert!(
             words(|body| body["messages"][1]["parts"] = json!([])).contains("Write a question")

@@ -98,7 +98,10 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Byte
     }
     body.map_err(|rejection| match rejection.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge(
-            "This is more than a question may hold. Begin a new conversation.".to_owned(),
+            format!(
+                "A question, with what the client sends along, may have {} MB. Shorten it, or begin a new conversation.",
+                BODY >> 20
+            ),
         ),
         _ => Error::invalid("body", "The request broke off. Try again."),
     })

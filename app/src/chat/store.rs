@@ -278,15 +278,19 @@ pub async fn forget_document(pool: &PgPool, document: Uuid) -> sqlx::Result<()> 
     .map(drop)
 }
 
-/// Asks whoever writes an answer of this conversation to stop.
+/// Asks whoever writes an answer of this conversation to stop; fine when nobody does.
 pub(super) async fn stop(pool: &PgPool, user: Uuid, id: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "update messages set stop_requested = true where conversation_id = $2 and state = 'answering'
-         and exists (select from conversations where id = $2 and user_id = $1)",
+        "with own as (select id from conversations where id = $2 and user_id = $1),
+         stopped as (
+            update messages set stop_requested = true from own
+            where messages.conversation_id = own.id and messages.state = 'answering'
+         )
+         select from own",
     )
     .bind(user)
     .bind(id)
-    .execute(pool)
+    .fetch_one(pool)
     .await
     .map(drop)
 }

@@ -3,6 +3,7 @@
 //! In: any text. Out: text of bounded length in any script, without what could break a line, hide a part of it or turn its
 //! direction around. Pure.
 
+use crate::error::Error;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Most characters of a title.
@@ -13,11 +14,16 @@ pub(super) const FILE_NAME: usize = 1000;
 /// What RFC 5987 leaves as it is.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A title as a person wrote it; nothing when nothing of it can be shown.
-#[must_use]
-pub fn title(text: &str) -> Option<String> {
-    let clean = clean(text, TITLE);
-    (!clean.is_empty()).then_some(clean)
+/// A title as a person wrote it.
+///
+/// # Errors
+/// When nothing of it can be shown, or when it has more than `most` characters.
+pub fn title(text: &str, most: usize) -> Result<String, Error> {
+    let clean = clean(text, usize::MAX);
+    if (1..=most).contains(&clean.chars().count()) {
+        return Ok(clean);
+    }
+    Err(Error::invalid("title", format!("Give it a title of 1 to {most} characters.")))
 }
 
 /// The title of a new document: its file's name without the ending.
@@ -27,7 +33,8 @@ pub(super) fn title_of_file(file_name: &str) -> String {
         Some((at, _)) if file_name[at..].eq_ignore_ascii_case(".pdf") => &file_name[..at],
         _ => file_name,
     };
-    title(stem).unwrap_or_else(|| "Untitled".to_owned())
+    let clean = clean(stem, TITLE);
+    if clean.is_empty() { "Untitled".to_owned() } else { clean }
 }
 
 /// A file's name as a browser sent it: the last part of a path, and what browsers escape.
@@ -117,19 +124,23 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(title_of_file(name), expected, "{name:?}");
         }
-        assert_eq!(title(" \u{200f} "), None);
     }
 
     #[test]
     fn long_names_are_cut_by_characters() {
         let long = "é".repeat(2000);
-        assert_eq!(title(&long).unwrap().chars().count(), TITLE);
+        assert_eq!(title_of_file(&long).chars().count(), TITLE);
         assert_eq!(file_name(&long).chars().count(), FILE_NAME);
-        assert_eq!(
-            title(&format!("{} tail", "a".repeat(TITLE - 1))).unwrap().len(),
-            TITLE - 1,
-            "no gap at the end"
-        );
+        let gap = format!("{} tail", "a".repeat(TITLE - 1));
+        assert_eq!(title_of_file(&gap).len(), TITLE - 1, "no gap at the end");
+    }
+
+    #[test]
+    fn what_a_person_typed_is_not_cut_behind_their_back() {
+        assert_eq!(title(" ééé ", 3).unwrap(), "ééé");
+        for typed in ["éééé", " \u{200f} ", ""] {
+            assert!(title(typed, 3).unwrap_err().to_string().contains("1 to 3 characters"));
+        }
     }
 
     #[test]

@@ -126,8 +126,7 @@ struct Asked {
 }
 
 async fn rename(asked: Asked, Form(form): Form<Title>) -> Result<Response, Error> {
-    let words = || format!("Give it a title of 1 to {} characters.", names::TITLE);
-    let title = names::title(&form.title).ok_or_else(|| Error::invalid("title", words()))?;
+    let title = names::title(&form.title, names::TITLE)?;
     change::rename(&asked.app.db, asked.signed.tenant, read_id(&asked.id)?, &title).await?;
     Ok(web::done(&asked.headers, &format!("/documents/{}", asked.id)))
 }

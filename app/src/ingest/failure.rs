@@ -107,7 +107,7 @@ impl Failure {
             }
             Self::Empty => "This PDF has no pages. Check the file and upload it again.",
             Self::NoText => {
-                "This PDF has no text, only pictures of pages, as a scanner makes them. Run text recognition (OCR) \
+                "This PDF has no text: its pages are empty, or pictures as a scanner makes them. Run text recognition (OCR) \
                  over it and upload the result."
             }
             Self::TooManyPages { limit } => {

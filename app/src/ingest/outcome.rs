@@ -7,19 +7,22 @@
 use std::time::Duration;
 
 use sqlx::PgConnection;
+use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
-use crate::{error::causes, state::App};
+use crate::{db::Change, error::causes, state::App, tenants::TenantState};
 
 use super::{
     document::Prepared,
     failure::Failure,
     queue::{self, ATTEMPTS, Job, Kind},
-    trouble::Trouble,
+    trouble::{On, Trouble},
 };
 
 /// How long to wait for what takes its time, such as a database that is being made.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to listen for the end of that: longer than the pause, so that nothing falls in between two attempts.
+const LISTENING: Duration = Duration::from_secs(60);
 
 /// Commits what was prepared, unless somebody else has the job or its owner does not want it any more.
 ///
@@ -113,10 +116,32 @@ pub async fn failed(app: &App, job: &Job, trouble: &Trouble) -> sqlx::Result<()>
             app.metrics.ingest_finished("retry");
             let counts = on.in_the_end().is_some();
             let pause = if counts { queue::pause(job.attempt) } else { PATIENCE };
-            release(app, job, pause, counts, Some(on.words())).await
+            release(app, job, pause, counts, Some(on.words())).await?;
+            if *on == On::Preparation {
+                wake_when_ready(app, job);
+            }
+            Ok(())
         }
         (None, Trouble::Failed { failure: _, detail: _ }) => Ok(()),
     }
+}
+
+/// Ends the pause of a job as soon as its tenant's database can be used. Where the word of that is missed, the pause ends by itself.
+fn wake_when_ready(app: &App, job: &Job) {
+    let (tenants, db, changes) = (app.tenants.clone(), app.db.clone(), app.changes.clone());
+    let (id, tenant) = (job.id, job.tenant);
+    let mut news = tenants.changes();
+    tokio::spawn(tokio::time::timeout(LISTENING, async move {
+        while !matches!(tenants.state(tenant), TenantState::Ready { dimensions: _ }) {
+            if let Err(RecvError::Closed) = news.recv().await {
+                return;
+            }
+        }
+        match queue::at_once(&db, id).await {
+            Ok(()) => changes.tell(Change::Jobs),
+            Err(error) => tracing::debug!(job = id, %error, "a job could not be woken"),
+        }
+    }));
 }
 
 /// A document failed for good.

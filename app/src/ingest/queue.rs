@@ -250,6 +250,20 @@ pub async fn again(
     Ok(())
 }
 
+/// What a job waited for is there: its pause ends now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn at_once(db: &PgPool, job: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update jobs set run_at = now() where id = $1 and worker is null and run_at > now()",
+    )
+    .bind(job)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// The document of a job failed for good.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use super::{Found, check, find, meaning};
 use crate::{
     account,
     auth::Signed,
-    documents,
+    documents::{self, Readiness},
     error::Error,
     state::App,
     web::{self, SearchPage},
@@ -63,7 +63,11 @@ async fn search(
         frame: account::frame(Some(&signed), "/search"),
         query: question.unwrap_or_default().to_owned(),
         document: document.map(|id| id.to_string()),
-        documents: all.into_iter().map(|one| (one.id.to_string(), one.title)).collect(),
+        documents: all
+            .into_iter()
+            .filter(|one| one.state == Readiness::Ready || Some(one.id) == document)
+            .map(|one| (one.id.to_string(), one.title))
+            .collect(),
         hits: found.hits,
         problem: found.problem,
         searched: question.is_some() && status == StatusCode::OK,

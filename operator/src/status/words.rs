@@ -157,6 +157,9 @@ fn failure_words(error: &Error) -> String {
         Reason::NeonLimitReached => ". Raise the plan's limit or delete projects that nobody needs",
         Reason::MigrationFailed => ". Correct the migration; it is tried again every few minutes",
         Reason::SchemaMismatch => ". Run an operator that has this database's migrations",
+        Reason::NeonRefused if matches!(error, Error::Neon(_)) => {
+            ". Correct in spec what Neon names; what cannot be changed there, such as region, needs a new object"
+        }
         Reason::DeletionRefused => ". Remove the protection from its branches in Neon",
         _ => "",
     };

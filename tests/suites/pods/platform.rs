@@ -58,7 +58,7 @@ pub(crate) async fn comes_and_goes(it: &Installation) -> Result<()> {
     it.platform.apply("acme", json!({"vector": {"dimensions": 8}})).await?;
     it.platform.wait_ready("acme").await?;
     let table = it.platform.kubectl(&["get", "vt"]).await?.success()?;
-    ensure!(table.lines().any(|line| line.starts_with("acme   True    Ready")), "{table}");
+    ensure!(table.lines().any(|line| line.starts_with("acme   True    Settled")), "{table}");
     let mut session = it.platform.binding("acme").await?.connect().await?;
     let (version,): (String,) =
         sqlx::query_as("select extversion from pg_extension where extname = 'vector'")

@@ -107,7 +107,10 @@ impl<'a> Demo<'a> {
         let started = Instant::now();
         self.run(&["apply", "-f", SAMPLE])?;
         self.run(&["wait", "vt/acme", "--for=condition=Ready", "--timeout=60s"])?;
-        n::tell(&format!("(ready after {})", say::human(started.elapsed())));
+        n::tell(&format!(
+            "(from apply to Ready, kubectl's own start included: {})",
+            say::human(started.elapsed())
+        ));
         self.run(&["get", "vt", "-o", "wide"])?;
         println!("\n   $ kubectl get vt acme -o jsonpath='{{.status.conditions}}'   (as a table)");
         let conditions =

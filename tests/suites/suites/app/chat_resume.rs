@@ -48,7 +48,10 @@ async fn stop_ends_the_answer_and_the_models_work() -> Result<()> {
     ensure!(answer["metadata"]["state"] == "stopped" && text_of(answer) == turn.text(), "{kept}");
     // Where nothing is to be stopped, nothing happens; and before the first word there is something.
     lab.ada.stop("c1").await?;
-    lab.ada.stop("no-such").await?;
+    lab.ada
+        .send(lab.ada.json("/api/chat/no-such/stop", &json!({})))
+        .await?
+        .expect_error(404, "not_found")?;
     lab.model.forget();
     lab.model.plays(Play::Ignore);
     let mut stream = lab.ada.begin(&question("c1", PAYMENT)).await?;

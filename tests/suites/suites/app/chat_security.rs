@@ -36,7 +36,8 @@ async fn another_persons_conversation_is_not_there_and_not_disturbed() -> Result
     }
     let thumb = bob.json("/api/chat/c1/feedback", &json!({"messageId": message, "value": -1}));
     bob.send(thumb).await?.expect_error(404, "not_found")?;
-    bob.stop("c1").await?;
+    let stop = bob.json("/api/chat/c1/stop", &json!({}));
+    bob.send(stop).await?.expect_error(404, "not_found")?;
     ensure!(
         bob.conversations().await?.is_empty() && !bob.page("/chat").await?.text().contains("tufts")
     );

@@ -68,7 +68,14 @@ async fn without_a_session_people_are_led_to_the_sign_in_and_back() -> Result<()
     }
     let nameless = [("name", "  "), ("return_to", "")];
     let request = stranger.request(Method::POST, "/sign-in/demo").form(&nameless);
-    ensure!(stranger.send(request).await?.expect(422)?.text().contains("Type a name first"));
+    ensure!(
+        stranger
+            .send(request)
+            .await?
+            .expect(422)?
+            .text()
+            .contains("Type a name of 1 to 100 characters")
+    );
     Ok(())
 }
 

@@ -44,6 +44,29 @@ async fn signing_up_waits_for_nothing_and_shows_the_way() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_document_that_waits_for_its_database_goes_on_at_once_when_that_is_ready() -> Result<()> {
+    let app = TestApp::start("waits-for-database").await?;
+    app.operator.end().await?;
+    let ada = app.person("Ada").await?;
+    let id = ada.uploaded("a.pdf", pdf(&["The lighthouse keeper counts whales."])).await?;
+    wait_until("the document waits", PATIENCE, async || {
+        let list = ada.page("/documents/list").await?.text();
+        ensure!(list.contains("Waiting until your database is ready."), "{list}");
+        Ok(())
+    })
+    .await?;
+    // By its own clock it would wait for the rest of this test.
+    let later = "update jobs set run_at = now() + interval '1 hour' where worker is null";
+    wait_until("its pause is long", PATIENCE, async || {
+        ensure!(sqlx::query(later).execute(&app.db).await?.rows_affected() == 1, "being tried");
+        Ok(())
+    })
+    .await?;
+    app.operator.begin().await?;
+    app.wait_stage(&id, "ready").await
+}
+
+#[tokio::test]
 async fn first_sign_ins_at_the_same_time_make_one_user_and_one_database() -> Result<()> {
     let app = TestApp::start("sign-up-twice").await?;
     let (first, second) = (app.stranger()?, app.stranger()?);

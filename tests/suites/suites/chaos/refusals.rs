@@ -54,6 +54,7 @@ async fn a_region_that_neon_does_not_have() -> Result<()> {
     t.apply("far", json!({ "region": "aws-mars-1" })).await?;
     let told = t.wait_condition("far", "Stalled", "True", "NeonRefused").await?;
     ensure!(told.message.contains("aws-mars-1"), "{}", told.message);
+    ensure!(told.message.contains("such as region, needs a new object"), "{}", told.message);
     // Nothing was made, and its region cannot be changed: it goes away without leaving anything.
     t.delete("far").await?;
     t.wait_gone("far").await

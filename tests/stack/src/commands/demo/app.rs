@@ -17,7 +17,8 @@ use crate::{Stack, paths, say};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const SAMPLE: &str = "tests/stack/sample.pdf";
-const QUESTION: &str = "Which animal hunts at night?";
+const SOUGHT: &str = "Which animal hunts at night?";
+const ASKED: &str = "From how far away does a lynx hear a mouse?";
 
 /// The app, and who is signed in.
 pub(super) struct Walk<'a> {
@@ -106,15 +107,15 @@ impl<'a> Walk<'a> {
             "She finds a passage, Grace does not",
             "By meaning and by words; each hit opens the PDF at its page.",
         );
-        let hit = ada.search(QUESTION)?.context("Ada finds nothing")?;
-        n::tell(&format!("Ada asks    {QUESTION}"));
+        let hit = ada.search(SOUGHT)?.context("Ada finds nothing")?;
+        n::tell(&format!("Ada seeks   {SOUGHT}"));
         n::tell(&format!("the app     {}{hit}", self.app.url));
         ensure!(
             hit.contains(&id) && hit.ends_with("?page=2"),
             "the lynx is on page 2, and not at {hit}"
         );
-        ensure!(grace.search(QUESTION)?.is_none(), "Grace finds what is Ada's");
-        n::tell("Grace asks the same and finds nothing: her database is another.");
+        ensure!(grace.search(SOUGHT)?.is_none(), "Grace finds what is Ada's");
+        n::tell("Grace seeks the same and finds nothing: her database is another.");
         self.chat(&ada, &id)?;
         if once {
             self.end(&[ada, grace])?;
@@ -130,12 +131,12 @@ impl<'a> Walk<'a> {
             "Sources come first, then the text as the model writes it. The model here is tiny; a better one is three flags.",
         );
         let started = Instant::now();
-        let events = say::while_doing("answering", || ada.ask(QUESTION))?;
+        let events = say::while_doing("answering", || ada.ask(ASKED))?;
         let of = |kind: &'static str| events.iter().filter(move |event| event["type"] == *kind);
         let sources: Vec<&str> =
             of("source-document").filter_map(|one| one["title"].as_str()).collect();
         let text: String = of("text-delta").filter_map(|one| one["delta"].as_str()).collect();
-        n::tell(&format!("Ada asks    {QUESTION}"));
+        n::tell(&format!("Ada asks    {ASKED}"));
         n::tell(&format!("sources     {}", sources.join("; ")));
         n::tell(&format!("the answer  {} (after {})", text.trim(), say::human(started.elapsed())));
         for note in of("data-note").filter_map(|one| one["data"]["words"].as_str()) {
