@@ -11,14 +11,13 @@ use std::{
 
 use sqlx::PgPool;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::{
     begin::Begun,
     buffer::{self, Sender, Wanted},
     citations::Cleaner,
-    find::{self, Found},
+    find::{self, Found, Material},
     ground::Grounding,
     prompt, quote,
     store::{self, End, Outcome},
@@ -32,7 +31,6 @@ use crate::{
         self,
         chat::{Answering, ChatModel, Finish, Piece},
     },
-    search::Meaning,
     state::App,
 };
 
@@ -56,13 +54,6 @@ const UNCITED: &str = "Nothing in this answer could be matched to your documents
 const REPEATS: &str = "The model began to repeat itself, so its answer was ended.";
 const GONE: &str = "This conversation went on elsewhere, or was deleted.";
 const MODEL_AWAY: &str = "The chat model is busy or does not answer: these are the passages that fit best, word for word.";
-
-/// What an answer is looked for with, on its way.
-pub(super) struct Material {
-    pub(super) documents: AbortOnDropHandle<Result<Vec<Searchable>, Error>>,
-    /// The vector of the question as it was asked.
-    pub(super) meaning: Option<Meaning>,
-}
 
 /// What there is of an answer so far.
 #[derive(Default)]
@@ -222,9 +213,9 @@ async fn sources(
     app: &App,
     tenant: Uuid,
     begun: &Begun,
-    Material { documents, meaning }: Material,
+    Material { mut documents, searched, only }: Material,
 ) -> Result<(Found, Vec<Searchable>), Error> {
-    let mut documents = documents.await.map_err(Error::internal)??;
+    let searched = searched.filter(|_| only == begun.document);
     if let Some(only) = begun.document {
         documents.retain(|one| one.id == only);
         if documents.is_empty() {
@@ -233,7 +224,7 @@ async fn sources(
             ));
         }
     }
-    Ok((find::find(app, tenant, (begun, meaning), &documents).await?, documents))
+    Ok((find::find(app, tenant, (begun, searched), &documents).await?, documents))
 }
 
 /// An answer of the documents' own words.

@@ -3,8 +3,9 @@
 //! In: a question that was begun. Out: sources, how many of them are strong, and what the person should know. Where the documents
 //! do not seem to answer there are none, and no model is asked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +19,7 @@ use crate::{
     documents::{Readiness, Searchable},
     error::Error,
     models::chat::ChatModel,
-    search::{self, Meaning, rank::Ranked, sql::Candidate},
+    search::{self, Meaning, Passages, rank::Ranked, sql::Candidate},
     state::App,
     tenants::Database,
 };
@@ -48,6 +49,37 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
+/// What an answer will be looked for in, and a search that is under way.
+pub(super) struct Material {
+    pub(super) documents: Vec<Searchable>,
+    /// The passages for the question as it was asked, in the document that it was asked about or in all.
+    pub(super) searched: Option<Searched>,
+    pub(super) only: Option<Uuid>,
+}
+
+/// A search for a question, on its way.
+pub(super) type Searched = AbortOnDropHandle<Result<Passages, Error>>;
+
+impl Material {
+    /// Begins to search for a question, where it is known what will be searched for.
+    pub(super) fn look(
+        app: &Arc<App>,
+        tenant: Uuid,
+        (documents, only): (Vec<Searchable>, Option<Uuid>),
+        question: Option<(&str, Meaning)>,
+    ) -> Self {
+        let searched = question.map(|(text, meaning)| {
+            let (app, text) = (app.clone(), text.to_owned());
+            let within = |one: &&Searchable| only.is_none_or(|only| one.id == only);
+            let within: Vec<Searchable> = documents.iter().filter(within).cloned().collect();
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                search::passages(&app, tenant, (&text, meaning), &within).await
+            }))
+        });
+        Self { documents, searched, only }
+    }
+}
+
 /// How the model's context is shared out for a question.
 pub(super) fn room(app: &App, begun: &Begun) -> Room {
     let args = &app.args.chat;
@@ -62,7 +94,7 @@ pub(super) fn room(app: &App, begun: &Begun) -> Room {
 pub(super) async fn find(
     app: &App,
     tenant: Uuid,
-    (begun, meaning): (&Begun, Option<Meaning>),
+    (begun, searched): (&Begun, Option<Searched>),
     documents: &[Searchable],
 ) -> Result<Found, Error> {
     let args = &app.args.chat;
@@ -71,10 +103,13 @@ pub(super) async fn find(
         return summary(app, tenant, documents, room).await;
     }
     let asked = standalone(app, begun, room).await;
-    // That of the question as it was asked may be on its way.
-    let meaning = meaning.filter(|_| asked.meaning == begun.question);
-    let meaning = meaning.unwrap_or_else(|| search::meaning(app, &asked.meaning));
-    let found = search::passages(app, tenant, (&asked.words, meaning), documents).await?;
+    let found = match searched.filter(|_| asked.is(&begun.question)) {
+        Some(searched) => searched.await.map_err(Error::internal)??,
+        None => {
+            let meaning = search::meaning(app, &asked.meaning);
+            search::passages(app, tenant, (&asked.words, meaning), documents).await?
+        }
+    };
     let best = &found.ranked[..found.ranked.len().min(BEST)];
     let relevance = best.iter().map(Ranked::relevance).fold(0.0, f64::max);
     tracing::debug!(relevance, floor = args.relevance_floor, "searched for a question");
@@ -142,6 +177,13 @@ async fn summary(
 struct Standalone {
     meaning: String,
     words: String,
+}
+
+impl Standalone {
+    /// Whether it is the question as it was asked.
+    fn is(&self, question: &str) -> bool {
+        self.meaning == question && self.words == question
+    }
 }
 
 /// The question with what it leans on put in: by the model, or, without one, with the question before.

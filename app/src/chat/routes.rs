@@ -20,9 +20,11 @@ use sqlx::PgPool;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    answer::{self, Material},
+    answer,
     begin::{self, Begun, Refused},
-    buffer, pages, plan,
+    buffer,
+    find::Material,
+    pages, plan,
     request::{self, Asked, What},
     store::{self, Conversation},
     wire,
@@ -57,37 +59,38 @@ async fn ask(
 }
 
 async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
-    // What an answer is looked for with comes while the question is written down. A question that a model will rewrite is searched
-    // for in other words than its own.
     let (db, tenant) = (app.clone(), signed.tenant);
     let coming = tokio::spawn(async move { documents::searchable(&db, tenant).await });
-    let mut documents = AbortOnDropHandle::new(coming);
-    let meaning = match &asked.what {
-        What::Question { id: _, text, replaces: _ }
-            if plan::stands_alone(text) && (asked.begins || app.chat.is_none()) =>
-        {
-            Some(search::meaning(&app, text))
-        }
-        What::Question { id: _, text: _, replaces: _ } | What::Again { answer: _ } => None,
-    };
+    let coming = AbortOnDropHandle::new(coming);
+    let meaning = alone(&app, &asked).map(|text| (text, search::meaning(&app, text)));
     let database = app.tenants.database(signed.tenant).await?;
-    if let Some(id) = asked.document {
-        let all = (&mut documents).await.map_err(Error::internal)??;
-        all.iter().find(|one| one.id == id).ok_or(Error::NotFound)?;
-        documents = AbortOnDropHandle::new(tokio::spawn(async { Ok(all) }));
+    let documents = coming.await.map_err(Error::internal)??;
+    if asked.document.is_some_and(|id| documents.iter().all(|one| one.id != id)) {
+        return Err(Error::NotFound);
     }
+    // What an answer stands on is looked for while the question is written down.
+    let material = Material::look(&app, tenant, (documents, asked.document), meaning);
     let (begun, pool) = begin(&app, &signed, &asked, database).await?;
     let begun = match begun {
         Ok(begun) => begun,
         Err(Refused::Running(place)) => return Ok(wire::respond(buffer::follow(pool, place))),
         Err(refused) => return Err(refused.into()),
     };
-    let material = Material { documents, meaning };
     let events = answer::write(&app, &signed, (begun, material), pool);
     let events = stream::unfold(events, |mut events| async move {
         events.recv().await.map(|event| (event, events))
     });
     Ok(wire::respond(events))
+}
+
+/// The question, where it will be searched for as it is. One that a model will rewrite is searched for in other words than its own.
+fn alone<'a>(app: &App, asked: &'a Asked) -> Option<&'a str> {
+    match &asked.what {
+        What::Question { id: _, text, replaces: _ } => {
+            (plan::stands_alone(text) && (asked.begins || app.chat.is_none())).then_some(text)
+        }
+        What::Again { answer: _ } => None,
+    }
 }
 
 /// What a form of another site cannot send, and no more than fits.

@@ -132,10 +132,11 @@ struct Print {
 
 impl Print {
     fn of(text: &str) -> Self {
+        let text = text.to_lowercase();
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         let (mut all, mut numbers) = (Vec::new(), Vec::new());
         for word in words {
-            let hash = hash(word.chars().flat_map(char::to_lowercase));
+            let hash = hash(std::iter::once(word));
             all.push(hash);
             if word.contains(|c: char| c.is_ascii_digit()) {
                 numbers.push(hash);

@@ -1,8 +1,8 @@
 //! The floors of a search: the app's own statement on one open TLS connection, and the barest vector query there is.
 //!
 //! In: somebody's database and documents. Out: how long either takes for a question. The statement comes from the app; the
-//! vector query looks for as many of the nearest as the app does, and for nothing else. The client library and the session
-//! are the floor's own.
+//! vector query looks for as many of the nearest as the app does, and for nothing else. The client library and the sessions
+//! are the floor's own; whether they have the app's settings is for the caller.
 
 use std::error::Error;
 use std::time::Instant;
@@ -29,7 +29,6 @@ const NEAREST: &str =
 pub(super) struct Bare {
     session: Session,
     statement: Statement,
-    nearest: Statement,
     documents: Raw,
     passages: i64,
     pieces: Pieces,
@@ -59,7 +58,6 @@ impl Bare {
         let text = statement(Some(i32::try_from(*dimensions)?));
         Ok(Self {
             statement: session.client().prepare(&text).await?,
-            nearest: session.client().prepare(NEAREST).await?,
             session,
             documents: array(documents),
             passages: i64::try_from(*passages)?,
@@ -70,35 +68,56 @@ impl Bare {
 
     /// The app's statement: seconds, and how many passages there were.
     pub(super) async fn ask(&self, question: &str) -> Result<(f64, usize)> {
-        let vector = self.vector(question);
+        let vector = vector(&self.pieces, question, self.dimensions);
         let values: [&(dyn ToSql + Sync); 5] =
             [&question, &self.documents, &EACH, &self.passages, &vector];
-        self.query(&self.statement, &values).await
-    }
-
-    /// The vector query alone: seconds, and how many passages there were.
-    pub(super) async fn nearest(&self, question: &str) -> Result<(f64, usize)> {
-        self.query(&self.nearest, &[&self.vector(question), &EACH]).await
-    }
-
-    fn vector(&self, question: &str) -> Raw {
-        Raw(vector_bytes(&self.pieces.vector(question, self.dimensions)))
-    }
-
-    async fn query(
-        &self,
-        statement: &Statement,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<(f64, usize)> {
-        let started = Instant::now();
-        let rows = self.session.client().query(statement, values).await?;
-        Ok((started.elapsed().as_secs_f64(), rows.len()))
+        query(&self.session, &self.statement, &values).await
     }
 
     pub(super) async fn close(self) -> Result<()> {
-        drop((self.statement, self.nearest));
+        drop(self.statement);
         self.session.close().await
     }
+}
+
+/// A prepared vector query.
+pub(super) struct Nearest {
+    session: Session,
+    statement: Statement,
+    pieces: Pieces,
+    dimensions: usize,
+}
+
+impl Nearest {
+    pub(super) async fn prepare(session: Session, dimensions: usize) -> Result<Self> {
+        let statement = session.client().prepare(NEAREST).await?;
+        Ok(Self { session, statement, pieces: Pieces::new(), dimensions })
+    }
+
+    /// Seconds, and how many passages there were.
+    pub(super) async fn ask(&self, question: &str) -> Result<(f64, usize)> {
+        let vector = vector(&self.pieces, question, self.dimensions);
+        query(&self.session, &self.statement, &[&vector, &EACH]).await
+    }
+
+    pub(super) async fn close(self) -> Result<()> {
+        drop(self.statement);
+        self.session.close().await
+    }
+}
+
+fn vector(pieces: &Pieces, question: &str, dimensions: usize) -> Raw {
+    Raw(vector_bytes(&pieces.vector(question, dimensions)))
+}
+
+async fn query(
+    session: &Session,
+    statement: &Statement,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<(f64, usize)> {
+    let started = Instant::now();
+    let rows = session.client().query(statement, values).await?;
+    Ok((started.elapsed().as_secs_f64(), rows.len()))
 }
 
 /// `uuid[]`

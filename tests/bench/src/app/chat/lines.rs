@@ -23,8 +23,9 @@ pub(crate) fn head(results: &Results) -> String {
         "The chat, {}, {}; {} repetitions; medians (ranges); load averages at its start: {}\n\
          the models are a measuring instrument that answers at once, in this program: vectors that lie in groups, 50 words;\n\
          {} questions one at a time; {} passages of {} dimensions in each database unless the line says otherwise\n\
-         vector query: the 30 nearest of the same database on one open TLS connection, and nothing else; statement: the app's own,\n\
-         which also searches words; Neon's example: measured on another machine of two processors, 500 passages of 1536 dimensions\n",
+         vector query: the 30 nearest of the same database on one open TLS connection, and nothing else; tuned: with the app's\n\
+         settings of a session, by which the planner takes the index where it would read all; statement: the app's own, which also\n\
+         searches words; Neon's example: measured on another machine of two processors, 500 passages of 1536 dimensions\n",
         setting.processors,
         if setting.release_build { "release build" } else { "DEBUG BUILD" },
         setting.repetitions,
@@ -60,6 +61,9 @@ fn alone(all: &[Alone]) -> Vec<Option<Line>> {
     vec![
         line("question to first source, p50; floor: vector query", target, 0.5),
         line("  the same, p95", None, 0.95),
+        lines_of(all, "  the same, p50; floor: vector query, tuned", "ms", None, |one| {
+            (ms(&one.answers.retrieval, 0.5), Some(ms(&one.floor_tuned, 0.5)))
+        }),
         lines_of(all, "  the same, p50; floor: statement", "ms", None, against_statement),
         later("  to first token, p50", |one| &one.answers.first_token),
         later("  to the end, p50", |one| &one.answers.end),

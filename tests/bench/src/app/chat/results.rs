@@ -66,6 +66,8 @@ pub(super) struct Alone {
     pub(super) answers: Answers,
     /// The bare vector query.
     pub(super) floor_nearest: Vec<f64>,
+    /// The same with the app's settings of a session.
+    pub(super) floor_tuned: Vec<f64>,
     /// The app's whole statement.
     pub(super) floor_statement: Vec<f64>,
 }
