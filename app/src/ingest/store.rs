@@ -1,7 +1,9 @@
 //! Passages and vectors into the tenant's own database, in one transaction.
 //!
 //! In: passages with their vectors, as they come. Out: a transaction that has replaced the document's passages and only waits
-//! for its commit. It goes by binary COPY, because the text of a vector costs more to write and to read than the vector.
+//! for its commit. It goes by binary COPY, because the text of a vector costs more to write and to read than the vector; by one for
+//! each batch, because until a COPY has a thousand rows or its end, the server leaves the indexes alone, and what could be done
+//! beside the reading would come after it.
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,10 @@ const COPY: &str = "copy embeddings (document_id, position, page_first, page_las
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// In the place of a row's number of columns.
 const END: i16 = -1;
+/// Vectors of more dimensions take longer to store than a page to read. To do both at once would only take two processors from
+/// everybody else for longer, so so many rows go together.
+const LONG: usize = 1000;
+const MANY: usize = 1000;
 /// Columns of a row.
 const COLUMNS: i16 = 6;
 
@@ -91,23 +97,35 @@ async fn copy(
         .bind(document)
         .execute(&mut *session)
         .await?;
-    let mut copy = session.copy_in_raw(COPY).await?;
-    let mut bytes = HEADER.to_vec();
-    let mut batch = Some(first);
-    while let Some(rows) = batch {
-        for (passage, vector) in rows.passages.iter().zip(&rows.vectors) {
-            encode(document, passage, vector, &mut bytes);
-        }
-        copy.send(&*bytes).await?;
-        bytes.clear();
+    let (mut passages, mut next) = (0, Some(first));
+    while let Some(first) = next {
         took += began.elapsed();
-        batch = batches.recv().await;
+        let bytes = gather(document, first, batches).await;
+        began = Instant::now();
+        let mut copy = session.copy_in_raw(COPY).await?;
+        copy.send(bytes).await?;
+        passages += copy.finish().await?;
+        took += began.elapsed();
+        next = batches.recv().await;
         began = Instant::now();
     }
-    copy.send(&END.to_be_bytes()[..]).await?;
-    let passages = copy.finish().await?;
-    took += began.elapsed();
     Ok(Written { session, passages, took })
+}
+
+/// What one COPY sends: a batch, those that came while the one before was stored, and with long vectors those of many rows.
+async fn gather(document: Uuid, first: Batch, batches: &mut mpsc::Receiver<Batch>) -> Vec<u8> {
+    let is_long = first.vectors.first().is_some_and(|vector| vector.len() > LONG);
+    let least = if is_long { MANY } else { 0 };
+    let (mut bytes, mut rows, mut next) = (HEADER.to_vec(), 0, Some(first));
+    while let Some(batch) = next {
+        rows += batch.passages.len();
+        for (passage, vector) in batch.passages.iter().zip(&batch.vectors) {
+            encode(document, passage, vector, &mut bytes);
+        }
+        next = if rows < least { batches.recv().await } else { batches.try_recv().ok() };
+    }
+    bytes.extend(END.to_be_bytes());
+    bytes
 }
 
 /// A row in the format of binary COPY.
