@@ -17,7 +17,8 @@ use super::{
 };
 
 /// Another transaction on the same document's passages is waited for so long: it is that of a worker that lost its lease.
-const SETTINGS: &str = "set local lock_timeout = '15s'; set local statement_timeout = 0";
+/// Between two batches the transaction is idle for as long as the model takes.
+const SETTINGS: &str = "set local lock_timeout = '15s'; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0";
 /// A commit takes no longer: the job's rows in the main database are locked meanwhile, and its lease must not lapse.
 const COMMIT: Duration = Duration::from_secs(20);
 const COPY: &str = "copy embeddings (document_id, position, page_first, page_last, content, embedding) from stdin (format binary)";

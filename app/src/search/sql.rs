@@ -157,8 +157,8 @@ question as (
     from words
 )";
 
-/// By meaning: the nearest vectors, by the index or by reading all, as the planner sees fit. It reckons the reading of long
-/// vectors, which are stored out of line, cheaper than it is; the index is nearly exact, reading all is exact.
+/// By meaning: the nearest vectors, by the index or by reading all, as the planner sees fit ([`crate::tenants::SESSION`]); the index
+/// is nearly exact, reading all is exact.
 const NEAR: &str = r"near as (
     select id, distance, row_number() over (order by distance, id) as place
     from (
