@@ -17,7 +17,6 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     answer,
@@ -59,12 +58,10 @@ async fn ask(
 }
 
 async fn begun(app: Arc<App>, signed: Signed, asked: Asked) -> Result<Response, Error> {
-    let (db, tenant) = (app.clone(), signed.tenant);
-    let coming = tokio::spawn(async move { documents::searchable(&db, tenant).await });
-    let coming = AbortOnDropHandle::new(coming);
+    let tenant = signed.tenant;
     let meaning = alone(&app, &asked).map(|text| (text, search::meaning(&app, text)));
-    let database = app.tenants.database(signed.tenant).await?;
-    let documents = coming.await.map_err(Error::internal)??;
+    let database = async { Ok(app.tenants.database(tenant).await?) };
+    let (database, documents) = tokio::try_join!(database, documents::searchable(&app, tenant))?;
     if asked.document.is_some_and(|id| documents.iter().all(|one| one.id != id)) {
         return Err(Error::NotFound);
     }

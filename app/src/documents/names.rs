@@ -3,8 +3,9 @@
 //! In: any text. Out: text of bounded length in any script, without what could break a line, hide a part of it or turn its
 //! direction around. Pure.
 
-use crate::error::Error;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::error::Error;
 
 /// Most characters of a title.
 pub(super) const TITLE: usize = 500;

@@ -137,7 +137,7 @@ fn wake_when_ready(app: &App, job: &Job) {
                 return;
             }
         }
-        match queue::at_once(&db, id).await {
+        match queue::hurry(&db, id).await {
             Ok(()) => changes.tell(Change::Jobs),
             Err(error) => tracing::debug!(job = id, %error, "a job could not be woken"),
         }

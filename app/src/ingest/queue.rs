@@ -254,7 +254,7 @@ pub async fn again(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn at_once(db: &PgPool, job: i64) -> sqlx::Result<()> {
+pub async fn hurry(db: &PgPool, job: i64) -> sqlx::Result<()> {
     sqlx::query(
         "update jobs set run_at = now() where id = $1 and worker is null and run_at > now()",
     )

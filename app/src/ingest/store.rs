@@ -87,8 +87,7 @@ async fn copy(
     first: Batch,
     batches: &mut mpsc::Receiver<Batch>,
 ) -> sqlx::Result<Written> {
-    let mut began = Instant::now();
-    let mut took = Duration::ZERO;
+    let began = Instant::now();
     let mut session = pool.acquire().await?;
     // Whatever interrupts this, the database sees the end of the session and undoes all.
     session.close_on_drop();
@@ -98,17 +97,16 @@ async fn copy(
         .bind(document)
         .execute(&mut *session)
         .await?;
+    let mut took = began.elapsed();
     let (mut passages, mut next) = (0, Some(first));
     while let Some(first) = next {
-        took += began.elapsed();
         let bytes = gather(document, first, batches).await;
-        began = Instant::now();
+        let began = Instant::now();
         let mut copy = session.copy_in_raw(COPY).await?;
         copy.send(bytes).await?;
         passages += copy.finish().await?;
         took += began.elapsed();
         next = batches.recv().await;
-        began = Instant::now();
     }
     Ok(Written { session, passages, took })
 }

@@ -27,12 +27,43 @@ const NEAREST: &str =
 
 /// A prepared search.
 pub(super) struct Bare {
-    session: Session,
-    statement: Statement,
+    prepared: Prepared,
     documents: Raw,
     passages: i64,
+}
+
+/// A prepared vector query.
+pub(super) struct Nearest(Prepared);
+
+/// A statement in a session, and what makes a question a vector.
+struct Prepared {
+    session: Session,
+    statement: Statement,
     pieces: Pieces,
     dimensions: usize,
+}
+
+impl Prepared {
+    async fn new(session: Session, text: &str, dimensions: usize) -> Result<Self> {
+        let statement = session.client().prepare(text).await?;
+        Ok(Self { session, statement, pieces: Pieces::new(), dimensions })
+    }
+
+    fn vector(&self, question: &str) -> Raw {
+        Raw(vector_bytes(&self.pieces.vector(question, self.dimensions)))
+    }
+
+    /// Seconds, and how many passages there were.
+    async fn query(&self, values: &[&(dyn ToSql + Sync)]) -> Result<(f64, usize)> {
+        let started = Instant::now();
+        let rows = self.session.client().query(&self.statement, values).await?;
+        Ok((started.elapsed().as_secs_f64(), rows.len()))
+    }
+
+    async fn close(self) -> Result<()> {
+        drop(self.statement);
+        self.session.close().await
+    }
 }
 
 /// A value that is in the protocol's binary form already.
@@ -57,67 +88,38 @@ impl Bare {
         let Library { documents, passages, dimensions } = library;
         let text = statement(Some(i32::try_from(*dimensions)?));
         Ok(Self {
-            statement: session.client().prepare(&text).await?,
-            session,
+            prepared: Prepared::new(session, &text, *dimensions).await?,
             documents: array(documents),
             passages: i64::try_from(*passages)?,
-            pieces: Pieces::new(),
-            dimensions: *dimensions,
         })
     }
 
     /// The app's statement: seconds, and how many passages there were.
     pub(super) async fn ask(&self, question: &str) -> Result<(f64, usize)> {
-        let vector = vector(&self.pieces, question, self.dimensions);
+        let vector = self.prepared.vector(question);
         let values: [&(dyn ToSql + Sync); 5] =
             [&question, &self.documents, &EACH, &self.passages, &vector];
-        query(&self.session, &self.statement, &values).await
+        self.prepared.query(&values).await
     }
 
     pub(super) async fn close(self) -> Result<()> {
-        drop(self.statement);
-        self.session.close().await
+        self.prepared.close().await
     }
-}
-
-/// A prepared vector query.
-pub(super) struct Nearest {
-    session: Session,
-    statement: Statement,
-    pieces: Pieces,
-    dimensions: usize,
 }
 
 impl Nearest {
     pub(super) async fn prepare(session: Session, dimensions: usize) -> Result<Self> {
-        let statement = session.client().prepare(NEAREST).await?;
-        Ok(Self { session, statement, pieces: Pieces::new(), dimensions })
+        Ok(Self(Prepared::new(session, NEAREST, dimensions).await?))
     }
 
     /// Seconds, and how many passages there were.
     pub(super) async fn ask(&self, question: &str) -> Result<(f64, usize)> {
-        let vector = vector(&self.pieces, question, self.dimensions);
-        query(&self.session, &self.statement, &[&vector, &EACH]).await
+        self.0.query(&[&self.0.vector(question), &EACH]).await
     }
 
     pub(super) async fn close(self) -> Result<()> {
-        drop(self.statement);
-        self.session.close().await
+        self.0.close().await
     }
-}
-
-fn vector(pieces: &Pieces, question: &str, dimensions: usize) -> Raw {
-    Raw(vector_bytes(&pieces.vector(question, dimensions)))
-}
-
-async fn query(
-    session: &Session,
-    statement: &Statement,
-    values: &[&(dyn ToSql + Sync)],
-) -> Result<(f64, usize)> {
-    let started = Instant::now();
-    let rows = session.client().query(statement, values).await?;
-    Ok((started.elapsed().as_secs_f64(), rows.len()))
 }
 
 /// `uuid[]`
