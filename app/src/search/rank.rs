@@ -148,7 +148,7 @@ impl Print {
     }
 
     fn is_like(&self, other: &Self) -> bool {
-        self.numbers == other.numbers && likeness(&self.shingles, &other.shingles) > SAME
+        self.numbers == other.numbers && are_alike(&self.shingles, &other.shingles)
     }
 }
 
@@ -164,21 +164,26 @@ fn each_once(mut hashes: Vec<u64>) -> Vec<u64> {
     hashes
 }
 
-/// Jaccard's: what both have, of what either has.
-fn likeness(one: &[u64], other: &[u64]) -> f64 {
-    let (mut left, mut right, mut both) = (one, other, 0);
+/// Whether what both have is more than [`SAME`] of what either has (Jaccard). Of two that differ, a part is enough to know it.
+fn are_alike(one: &[u64], other: &[u64]) -> bool {
+    let all = one.len() + other.len();
+    let most = all as f64 * (1.0 - SAME) / (1.0 + SAME);
+    let (mut left, mut right, mut differ) = (one, other, 0_usize);
     while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
         match first.cmp(second) {
             Ordering::Less => left = left_rest,
             Ordering::Greater => right = right_rest,
             Ordering::Equal => {
-                both += 1;
                 (left, right) = (left_rest, right_rest);
+                continue;
             }
         }
+        differ += 1;
+        if differ as f64 >= most {
+            return false;
+        }
     }
-    let either = one.len() + other.len() - both;
-    if either == 0 { 1.0 } else { both as f64 / either as f64 }
+    all == 0 || ((differ + left.len() + right.len()) as f64) < most
 }
 
 #[cfg(test)]
@@ -267,11 +272,15 @@ mod tests {
     }
 
     #[test]
-    fn likeness_is_the_share_of_what_both_have() {
-        assert_eq!(likeness(&[], &[]), 1.0);
-        assert_eq!(likeness(&[1, 2], &[]), 0.0);
-        assert_eq!(likeness(&[1, 2, 5], &[2, 3, 5]), 0.5);
-        assert_eq!(likeness(&[7], &[7]), 1.0);
+    fn alike_is_what_shares_more_than_four_fifths() {
+        let to_ten: Vec<u64> = (1..=10).collect();
+        assert!(are_alike(&[], &[]) && are_alike(&[7], &[7]));
+        assert!(!are_alike(&[1, 2], &[]) && !are_alike(&[], &[1, 2]));
+        assert!(are_alike(&to_ten, &to_ten[1..]), "9 of 10");
+        assert!(are_alike(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 11], &to_ten), "9 of 11");
+        assert!(!are_alike(&to_ten[..4], &to_ten[..5]), "4 of 5");
+        assert!(!are_alike(&to_ten[..8], &to_ten), "8 of 10");
+        assert!(!are_alike(&[1, 2, 5], &[2, 3, 5]));
     }
 
     #[test]

@@ -27,8 +27,10 @@ use crate::{args::TenantArgs, db};
 /// A filter on documents must not leave an index scan with too few rows. The planner counts a table's own pages, but not the vectors
 /// and word lists that stand out of line and are read with each row: a page of an index must look ten times cheaper than one of
 /// these, or it reads all vectors where the index takes a quarter of the time. Compiling a search takes longer than the search. A
-/// query that nobody waits for any more must not keep its connection.
-pub const SESSION: &str = "set hnsw.iterative_scan = strict_order; set random_page_cost = 0.1; set jit = off; set statement_timeout = '20s'";
+/// query that nobody waits for any more must not keep its connection. Long values are compressed the quick way, on a server that was
+/// built with it.
+pub const SESSION: &str = "set hnsw.iterative_scan = strict_order; set random_page_cost = 0.1; set jit = off; set statement_timeout = '20s';
+    do $$ begin set default_toast_compression = lz4; exception when invalid_parameter_value then null; end $$";
 
 /// SQLSTATEs: the password, or the role, is not what it was.
 const REFUSED: [&str; 2] = ["28P01", "28000"];

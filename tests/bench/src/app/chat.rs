@@ -83,14 +83,14 @@ pub(crate) async fn all(parts: &Parts<'_>, args: &Args, release_build: bool) -> 
     say::line("   the chat: one question at a time");
     let alone = alone::measure(parts, &mut world, &app, size, &counts).await?;
     say::line("   the chat: many people at once");
-    let (few, many) = together::measure(parts, &mut world, &app, size, &counts).await?;
+    let crowds = together::measure(parts, &mut world, &app, size, &counts).await?;
     say::line("   the chat: the way of each word");
     let ways = ways::measure(parts, &mut world, &app, (&model, size), &counts).await?;
     world::end(app).await?;
     world.leave().await?;
     say::line("   the chat: growth");
     let growth = growth(parts, &model, &counts).await?;
-    Ok(Results { setting, alone, few, many, growth, ways })
+    Ok(Results { setting, alone, crowds, growth, ways })
 }
 
 /// The same question in ever bigger databases.

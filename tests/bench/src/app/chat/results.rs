@@ -10,9 +10,8 @@ use crate::machine::Memory;
 pub(crate) struct Results {
     pub(super) setting: Setting,
     pub(super) alone: Vec<Alone>,
-    /// As many people as the example was measured with.
-    pub(super) few: Vec<Together>,
-    pub(super) many: Vec<Together>,
+    #[serde(flatten)]
+    pub(super) crowds: Crowds,
     pub(super) growth: Vec<Alone>,
     pub(super) ways: Vec<Ways>,
 }
@@ -70,6 +69,16 @@ pub(super) struct Alone {
     pub(super) floor_tuned: Vec<f64>,
     /// The app's whole statement.
     pub(super) floor_statement: Vec<f64>,
+}
+
+/// People who ask at the same time, in each repetition.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Crowds {
+    /// As many people as the example was measured with, who never pause.
+    pub(super) few: Vec<Together>,
+    /// The same, who ask as often as the example could answer.
+    pub(super) paced: Vec<Together>,
+    pub(super) many: Vec<Together>,
 }
 
 /// People who ask at the same time.
