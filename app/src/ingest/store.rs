@@ -30,6 +30,8 @@ const END: i16 = -1;
 /// everybody else for longer, so so many rows go together.
 const LONG: usize = 1000;
 const MANY: usize = 1000;
+/// With others, so many: the index grows while the next pages are read, and the round trips of a COPY count little.
+const SOME: usize = 128;
 /// Columns of a row.
 const COLUMNS: i16 = 6;
 
@@ -111,10 +113,10 @@ async fn copy(
     Ok(Written { session, passages, took })
 }
 
-/// What one COPY sends: a batch, those that came while the one before was stored, and with long vectors those of many rows.
+/// What one COPY sends: batches that came while the one before was stored, and until there are enough.
 async fn gather(document: Uuid, first: Batch, batches: &mut mpsc::Receiver<Batch>) -> Vec<u8> {
     let is_long = first.vectors.first().is_some_and(|vector| vector.len() > LONG);
-    let least = if is_long { MANY } else { 0 };
+    let least = if is_long { MANY } else { SOME };
     let (mut bytes, mut rows, mut next) = (HEADER.to_vec(), 0, Some(first));
     while let Some(batch) = next {
         rows += batch.passages.len();

@@ -42,7 +42,7 @@ pub(super) fn remedy(reason: Reason) -> &'static str {
             "Remove the Secret of that name, or set `spec.secret.name` to another."
         }
         Reason::InvalidSpec => {
-            "Correct the field that the message names. The API server refuses such values too, so the definition in the cluster is older than the operator: upgrade it."
+            "Correct the field or annotation that the message names. The API server refuses such fields too: where it is a field, the definition in the cluster is older than the operator, so upgrade it."
         }
         Reason::ProjectMissing => {
             "Recover the project in Neon (within 7 days), or adopt a restored one by annotation, or delete the object. An empty project is not put in its place."

@@ -45,7 +45,8 @@ pub(super) const CONDITIONS: &str = "All six are there from the operator's first
     - `Reconciling` and `Stalled` speak of the object as it is declared: at most one of them is True, and none when all is as \
     declared (or `spec.paused` asks to leave it alone).\n\
     - The other three are the parts, in the order in which they come about. The first that is not done carries the reason, those \
-    behind it are `Pending`.\n\n\
+    behind it are `Pending`. Only `SecretConflict` stands with the Secret whatever comes before; and as long as the operator could not \
+    look at all, each has the same reason.\n\n\
     Messages say what to do. Tools should go by type, status and reason; messages may change.";
 
 pub(super) const REASONS: &str = "The set is closed: reasons are metric labels too.";

@@ -1,6 +1,6 @@
 //! Acts done out of band: on a project (delete, recover, purge, rename, protect, reset a password, how "gone" looks), on
 //! an endpoint (suspend, start, refuse, accept, cut, disable, enable, move to other ports), on an operation. In: ids and
-//! small JSON bodies. Out: what stands afterwards. The ledger notes them without a request id.
+//! small JSON bodies. Out: what stands afterwards. The ledger notes them without a request id, or as `out-of-band`.
 
 use axum::Json;
 use axum::Router;
